@@ -1,0 +1,14 @@
+"""Pure mathematics and rules of RL training dynamics: no input, no output, no clock.
+
+``advantages``     weights that each advantage function gives to a group of rewards
+``gradient_mass``  the positive and negative mass of a batch of weights
+``scheduler``      FADE: the pair (alpha, delta) as a pure function of what was observed
+``weights``        what one batch of weights looks like: moments, tails, difficulty
+``records``        the fields of a step record, their units and ranges
+``passk``          unbiased pass@k
+``errors``         the exceptions of this package
+``torch``          the same on tensors; the one sub-package that needs torch
+
+Nothing is imported here, so that the client, the server and the dashboard can use the rules
+without torch installed.
+"""

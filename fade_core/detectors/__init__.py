@@ -1,0 +1,1 @@
+"""Streaming detectors: one file each, a pure step over a frozen state."""
