@@ -58,7 +58,8 @@ def reinforce_signed(rewards_PG: ArrayLike) -> Weights:
         ShapeError: The array is not ``[P, G]``.
         RewardError: A reward is outside [0, 1].
     """
-    return 2.0 * _unit_interval(_grouped(rewards_PG, min_group=1)) - 1.0
+    weights: Weights = 2.0 * _unit_interval(_grouped(rewards_PG, min_group=1)) - 1.0
+    return weights
 
 
 def grpo(rewards_PG: ArrayLike) -> Weights:
@@ -81,7 +82,8 @@ def grpo(rewards_PG: ArrayLike) -> Weights:
         ShapeError: The array is not ``[P, G]``, or a group has fewer than two rollouts.
     """
     rewards = _grouped(rewards_PG)
-    return rewards - rewards.mean(axis=1, keepdims=True)
+    weights: Weights = rewards - rewards.mean(axis=1, keepdims=True)
+    return weights
 
 
 def grpo_std(rewards_PG: ArrayLike, ddof: int = 1, eps: float = 1e-6) -> Weights:
@@ -111,7 +113,8 @@ def grpo_std(rewards_PG: ArrayLike, ddof: int = 1, eps: float = 1e-6) -> Weights
     if not eps > 0:
         raise SettingError(f"eps must be > 0, got {eps}")
     rewards = _grouped(rewards_PG)
-    return grpo(rewards) / (rewards.std(axis=1, ddof=ddof, keepdims=True) + eps)
+    weights: Weights = grpo(rewards) / (rewards.std(axis=1, ddof=ddof, keepdims=True) + eps)
+    return weights
 
 
 def power(rewards_PG: ArrayLike, alpha: float = 2.0) -> Weights:
@@ -196,7 +199,8 @@ def fade(rewards_PG: ArrayLike, alpha: float, delta: float) -> Weights:
     # The mean of equal rewards may round to just above 1, whose fractional power is NaN.
     lead_P1 = np.clip(1.0 - rbar_P1, 0.0, None) ** (alpha - 1.0)
     centred = rewards - rbar_P1
-    return lead_P1 * np.where(centred >= 0.0, centred, centred / delta)
+    weights: Weights = lead_P1 * np.where(centred >= 0.0, centred, centred / delta)
+    return weights
 
 
 METHODS: dict[str, Callable[..., Weights]] = {

@@ -72,9 +72,7 @@ def batch_mass(rewards_PG: ArrayLike, weights_PG: ArrayLike) -> GradientMass:
     )
 
 
-def success_mask(
-    rewards: NDArray[np.float64], weights: NDArray[np.float64]
-) -> NDArray[np.bool_]:
+def success_mask(rewards: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Tell which rollouts count as successes: by outcome, or by sign where there is none.
 
     Args:

@@ -108,7 +108,7 @@ def alpha_for(p_hat: float, alpha_max: float) -> float:
     Returns:
         In [1, alpha_max]; 3 up to p_hat = 1/3 and 1 from p_hat = 0.6 with the default maximum.
 
-    >>> [alpha_for(p, 3.0) for p in (0.0, 0.5, 0.6)]
+    >>> [alpha_for(p, 3.0) for p in (0.0, 0.5, 0.75)]
     [3.0, 1.5, 1.0]
     """
     if p_hat <= 0.0:
@@ -239,10 +239,13 @@ def apply_override(schedule: Schedule, override: Override | None) -> Schedule:
         return schedule
     who = f" by {override.by}" if override.by else ""
     pins = {"alpha": override.alpha, "delta": override.delta}
-    pinned = {name: value for name, value in pins.items() if value is not None}
-    text = ", ".join(f"{name} {value:g}" for name, value in pinned.items())
+    text = ", ".join(f"{name} {value:g}" for name, value in pins.items() if value is not None)
     return replace(
-        schedule, **pinned, reason=f"{text} pinned{who}: {override.reason}", source="override"
+        schedule,
+        alpha=schedule.alpha if override.alpha is None else override.alpha,
+        delta=schedule.delta if override.delta is None else override.delta,
+        reason=f"{text} pinned{who}: {override.reason}",
+        source="override",
     )
 
 
@@ -297,10 +300,10 @@ def _target(config: SchedulerConfig, initial_entropy: float) -> float:
     return initial_entropy / 2.0 if config.h_star is None else config.h_star
 
 
-def _require(
-    name: str, value: float, low: float, high: float, *, open_low: bool = False
-) -> None:
+def _require(name: str, value: float, low: float, high: float, *, open_low: bool = False) -> None:
     inside = math.isfinite(value) and value <= high and (value > low if open_low else value >= low)
     if not inside:
         bracket = "(" if open_low else "["
-        raise SettingError(f"{name} must be a finite number in {bracket}{low:g}, {high:g}], got {value}")
+        raise SettingError(
+            f"{name} must be a finite number in {bracket}{low:g}, {high:g}], got {value}"
+        )

@@ -99,10 +99,13 @@ def excess_kurtosis(values_N: Floats) -> float:
         At least -2; 0 for a normal distribution.
     """
     centred = values_N - values_N.mean()
-    variance = float((centred**2).mean())
-    if not variance > (np.finfo(np.float64).eps * float(np.abs(values_N).max())) ** 2:
+    scale = float(np.abs(centred).max())
+    # What is left of equal values after subtracting their mean is rounding, not spread.
+    if not scale > 4 * np.finfo(np.float64).eps * float(np.abs(values_N).max()):
         return float("nan")
-    return float((centred**4).mean()) / variance**2 - 3.0
+    # Scaled first: fourth powers of tiny or huge weights would leave the range of floats.
+    unit = centred / scale
+    return max(-2.0, float((unit**4).mean()) / float((unit**2).mean()) ** 2 - 3.0)
 
 
 def top_share(sizes_N: Floats, fraction: float) -> float:
