@@ -11,7 +11,9 @@ from fade_core.errors import SettingError
 @overload
 def pass_at_k(num_samples: int, num_correct: int, k: int) -> float: ...
 @overload
-def pass_at_k(num_samples: int, num_correct: NDArray[np.integer], k: int) -> NDArray[np.float64]: ...
+def pass_at_k(
+    num_samples: int, num_correct: NDArray[np.integer], k: int
+) -> NDArray[np.float64]: ...
 def pass_at_k(
     num_samples: int, num_correct: int | NDArray[np.integer], k: int
 ) -> float | NDArray[np.float64]:
