@@ -26,9 +26,10 @@ from fade_core.gradient_mass.exact import (
     mass_of,
 )
 from fade_core.gradient_mass.limits import limit_mass
-from fade_core.gradient_mass.profile import Match, Profile, profile
+from fade_core.gradient_mass.profile import SOLVE_RATES, Match, Profile, profile
 
 __all__ = [
+    "SOLVE_RATES",
     "Axes",
     "CountTable",
     "GradientMass",

@@ -185,7 +185,8 @@ def binomial(size: int, p: float) -> Floats:
     if size <= 1000:
         return np.array([math.comb(size, c) * p**c * q ** (size - c) for c in range(size + 1)])
     if p in (0.0, 1.0):
-        return (np.arange(size + 1) == p * size).astype(np.float64)
+        certain: Floats = (np.arange(size + 1) == p * size).astype(np.float64)
+        return certain
     whole = math.lgamma(size + 1)
     log_p, log_q = math.log(p), math.log1p(-p)
     return np.array(
@@ -218,7 +219,7 @@ def check_solve_rate(solve_rate: float) -> None:
 def batch_statistics(
     method: str | AdvantageFn, solve_rate: float, group_size: int
 ) -> dict[str, float]:
-    """Return the statistics of a large batch of prompts of one solve rate, where a method needs any.
+    """Return the statistics of a large batch of one solve rate, where a method needs any.
 
     Args:
         method: A key of ``advantages.METHODS``, or a callable, which is taken as it is.
