@@ -163,7 +163,9 @@ def parameters(function: Callable[..., object]) -> dict[str, float | None]:
     }
 
 
-def check_params(function: Callable[..., object], method: str, params: Mapping[str, float]) -> None:
+def check_params(
+    function: Callable[..., object], method: str, params: Mapping[str, object]
+) -> None:
     """Refuse parameters that ``function`` does not take, and name what it misses.
 
     Args:
@@ -186,7 +188,7 @@ def check_params(function: Callable[..., object], method: str, params: Mapping[s
 
 
 def bind(
-    function: Callable[..., object], params: Mapping[str, float], **arrays: object
+    function: Callable[..., object], params: Mapping[str, object], **arrays: object
 ) -> dict[str, object]:
     """Return the keyword arguments for ``function``: its own parameter names, its own arrays.
 

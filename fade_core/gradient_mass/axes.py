@@ -5,6 +5,7 @@ Sign, difficulty and scale: which class of outcome moves the policy, on which pr
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -144,10 +145,11 @@ def axes(method: str | AdvantageFn, group_size: int | None = 8, **params: float)
     ...     axes("fade", None, alpha=3.0, delta=0.3))]
     [0.3, 0.25, 0.65]
     """
-    mass = mass_function(method, group_size, **params)
-    reference = mass_function("grpo", group_size)
+    mass = cache(mass_function(method, group_size, **params))
+    # The mean of 2 p q (1 - 1/G), which is grpo's.
+    reference = (1.0 - (1.0 / group_size if group_size else 0.0)) / 3.0
     mean = GradientMass(_mean(lambda p: mass(p).success), _mean(lambda p: mass(p).failure))
-    scale = _mean(lambda p: _size(mass(p))) / _mean(lambda p: _size(reference(p)))
+    scale = _mean(lambda p: _size(mass(p))) / reference
     return Axes(mean.sign_ratio, _peak(lambda p: _size(mass(p))), scale)
 
 
@@ -185,5 +187,5 @@ def _peak(function: Callable[[float], float]) -> float:
 
 
 def _slope(function: Callable[[float], float], p: float, step: float) -> float:
-    inside = min(step, p / 3.0, (1.0 - p) / 3.0)
+    inside = min(step, p / 4.0, (1.0 - p) / 4.0)
     return sum(factor * function(p + i * inside) for i, factor in STENCIL) / (60.0 * inside)

@@ -8,6 +8,7 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,7 +184,9 @@ def binomial(size: int, p: float) -> Floats:
     """
     q = 1.0 - p
     if size <= 1000:
-        return np.array([math.comb(size, c) * p**c * q ** (size - c) for c in range(size + 1)])
+        count = np.arange(size + 1)
+        chance: Floats = coefficients(size) * p**count * q ** (size - count)
+        return chance
     if p in (0.0, 1.0):
         certain: Floats = (np.arange(size + 1) == p * size).astype(np.float64)
         return certain
@@ -201,6 +204,21 @@ def binomial(size: int, p: float) -> Floats:
             for c in range(size + 1)
         ]
     )
+
+
+@lru_cache(maxsize=64)
+def coefficients(size: int) -> Floats:
+    """Return the binomial coefficients C(size, 0) .. C(size, size), rounded once.
+
+    Args:
+        size: In [0, 1000].
+
+    Returns:
+        ``[size + 1]`` floats, read-only.
+    """
+    found = np.array([float(math.comb(size, c)) for c in range(size + 1)])
+    found.flags.writeable = False
+    return found
 
 
 def check_solve_rate(solve_rate: float) -> None:

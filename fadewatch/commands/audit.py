@@ -67,9 +67,7 @@ def _run(
         document = audit_advantage.group_document(loaded, group, params)
         typer.echo(json.dumps(document) if format == "json" else _lines(document))
         return
-    rates = (
-        SOLVE_RATES if solve_rate is None else _numbers("solve-rate", solve_rate)
-    )
+    rates = SOLVE_RATES if solve_rate is None else _numbers("solve-rate", solve_rate)
     found = audit_advantage.audit(loaded, params, group_size, rates)
     if format == "json":
         typer.echo(json.dumps(audit_advantage.audit_document(found, method, params)))

@@ -5,8 +5,8 @@ from types import ModuleType
 
 from torch import Tensor
 
+from fade_core.advantages.registry import ARRAYS, bind, check_params, find_method
 from fade_core.advantages.registry import METHODS as NUMPY_METHODS
-from fade_core.advantages.registry import bind, check_params, find_method
 from fade_core.torch.advantages import passk, plain, reshaped, standardised
 
 _MODULES: tuple[ModuleType, ...] = (plain, standardised, passk, reshaped)
@@ -18,15 +18,25 @@ METHODS: dict[str, Callable[..., Tensor]] = {
 """Every method by its id; the same ids as ``fade_core.advantages.METHODS``."""
 
 
-def advantages(
-    rewards_PG: Tensor,
-    method: str,
-    *,
-    groups: Tensor | None = None,
-    lengths: Tensor | None = None,
-    **params: float,
-) -> Tensor:
-    """Apply the method with this id; see ``fade_core.advantages.advantages``."""
+def advantages(rewards_PG: Tensor, method: str, **params: float | Tensor | None) -> Tensor:
+    """Apply the method with this id; see ``fade_core.advantages.advantages``.
+
+    Args:
+        rewards_PG: ``[P, G]`` of any dtype; or ``[N]`` with ``groups``.
+        method: A key of ``METHODS``.
+        **params: The method's own parameters; and ``groups``, ``[N]`` integers in [0, N), and
+            ``lengths``, in the rewards' shape, where they are needed.
+
+    Returns:
+        Weights in the rewards' shape, on their device.
+
+    Raises:
+        UnknownMethodError: No method has that id.
+        SettingError: The method has no parameter of that name, or it needs one more.
+        ShapeError: As the method raises it.
+    """
     function = find_method(method, METHODS)
-    check_params(function, method, params)
-    return function(rewards_PG, **bind(function, params, groups=groups, lengths=lengths))
+    own = {name: value for name, value in params.items() if name not in ARRAYS}
+    check_params(function, method, own)
+    arrays = {name: params.get(name) for name in ARRAYS}
+    return function(rewards_PG, **bind(function, own, **arrays))
