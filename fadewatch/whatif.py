@@ -15,6 +15,7 @@ from fadewatch.numbers import wire
 
 ReadRun = Callable[[Path], tuple[Any, list[dict[str, Any]]]]
 COLUMNS = ("mass_success", "mass_failure", "adv_kurtosis", "adv_top1_share", "prompt_ess")
+HEADINGS = ("m_S", "m_F", "kurtosis", "top 1 %", "prompt ESS")
 
 
 class RunError(FadeError, LookupError):
@@ -137,7 +138,7 @@ def read_source(
 
     Raises:
         RunError: The run cannot be read, or recorded no rewards.
-        httpx.HTTPError: The server cannot be reached, or refuses.
+        httpx.HTTPError: The server refuses.
     """
     path = Path(source)
     if path.is_file():
@@ -145,7 +146,13 @@ def read_source(
     if path.suffix in (".spool", ".jsonl") or "/" in source:
         raise RunError(f"there is no file '{source}'")
     with client() as opened:
-        return read_server(opened, source)
+        try:
+            return read_server(opened, source)
+        except httpx.TransportError as error:
+            raise RunError(
+                f"there is no file '{source}', and the service at {opened.base_url} does not "
+                f"answer ({error}); start it, or name it with --server"
+            ) from None
 
 
 def document(source: str, results: Sequence[WhatIfStep]) -> dict[str, Any]:
@@ -180,7 +187,7 @@ def table(results: Sequence[WhatIfStep]) -> Table:
     Returns:
         Something that rich prints.
     """
-    drawn = Table("step", "accuracy", "method", *COLUMNS, "ratio")
+    drawn = Table("step", "accuracy", "method", *HEADINGS, "ratio")
     for result in results:
         for index, outcome in enumerate(result.outcomes):
             accuracy = _text(result.rewards.get("accuracy"))

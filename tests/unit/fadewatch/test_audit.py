@@ -187,6 +187,17 @@ def test_a_run_on_a_server_is_read_where_its_rewards_are_stored() -> None:
         whatif.read_source("r2", client, no_spool)
 
 
+def test_a_name_that_is_neither_file_nor_run_is_told_so() -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    def client() -> httpx.Client:
+        return httpx.Client(transport=httpx.MockTransport(refuse), base_url="http://service")
+
+    with pytest.raises(whatif.RunError, match=r"no file 'r1', and the service at http://service"):
+        whatif.read_source("r1", client, no_spool)
+
+
 def test_a_what_if_is_told_as_json_and_as_a_table() -> None:
     steps = [whatif._step({"step": 0, "rewards": GROUPS}), whatif._step(
         {"step": 1, "rewards": [[3.0, 1.0]]})]  # fmt: skip
