@@ -91,7 +91,7 @@ def bench_advantages() -> None:
             if parameter.default is parameter.empty
         }
         works[name] = functools.partial(method, rewards_PG, **needed)
-    seconds = medians(works, rounds=15, calls=200)
+    seconds = medians(works, rounds=101, calls=10)
     print("(a) advantages, 512 x 16 float32, target: fade within 2x of plain")
     print(f"    plain (r - r.mean(1, keepdim=True))  {seconds['plain'] * 1e6:8.1f} us")
     for name, value in seconds.items():

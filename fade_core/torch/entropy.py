@@ -14,14 +14,21 @@ from torch import Tensor
 
 from fade_core.errors import SettingError, ShapeError
 
-CHUNK_ELEMENTS = 2**19
-"""Logits in work at once: two float32 buffers, 2 MiB each, stay in the cache between passes."""
+CPU_CHUNK_ELEMENTS = 2**15 - 2**6
+"""Logits in work at once on a CPU: two buffers of 128 KiB, and just below the size from which
+torch wakes other threads for every single operation. On a busy host those wake-ups cost many
+times the work; with many idle cores a larger chunk is faster."""
+
+DEVICE_CHUNK_ELEMENTS = 2**22
+"""Logits in work at once elsewhere: two buffers of 16 MiB hide the cost of launching."""
 
 MIN_TEMPERATURE = 1e-6
 """Its reciprocal has to be a finite float32, with room to multiply."""
 
-# exp of less than this is exactly 0, so a shifted logit is raised to it: 0 * -inf would be nan.
-_FLOOR = {torch.float32: -200.0, torch.float64: -1000.0}
+_LOG_2 = math.log(2.0)
+
+# 2 to less than this is exactly 0, so a shifted logit is raised to it: 0 * -inf would be nan.
+_FLOOR = {torch.float32: -200.0, torch.float64: -1100.0}
 
 FusedKernel = Callable[
     [Tensor, Tensor | None, Tensor | None, float, Tensor, Tensor | None],
@@ -74,7 +81,7 @@ def chunked_entropy(
     mask: Tensor | None = None,
     *,
     temperature: float = 1.0,
-    chunk_elements: int = CHUNK_ELEMENTS,
+    chunk_elements: int | None = None,
 ) -> Tensor:
     """Return the entropy of each row without a second copy of the logits.
 
@@ -87,7 +94,7 @@ def chunked_entropy(
         logits_V: ``[..., V]``, any floating dtype, V >= 1.
         mask: ``[...]``, true (or non-zero) for the rows that count; all of them where absent.
         temperature: The logits are divided by it, >= 1e-6.
-        chunk_elements: Logits in work at once, >= 1.
+        chunk_elements: Logits in work at once, >= 1; absent, one of the two constants above.
 
     Returns:
         ``[...]`` float32 (float64 for float64 logits), nats, in [0, log V]; 0 where masked out.
@@ -105,7 +112,7 @@ def entropy_and_log_prob(
     mask: Tensor | None = None,
     *,
     temperature: float = 1.0,
-    chunk_elements: int = CHUNK_ELEMENTS,
+    chunk_elements: int | None = None,
 ) -> TokenStatistics:
     """Return each row's entropy and the log-probability of its token, in one pass.
 
@@ -115,9 +122,10 @@ def entropy_and_log_prob(
     Both terms of H are >= 0, so nothing cancels. One exponential a logit, where a log-softmax
     followed by ``exp`` takes two and a separate log-probability a third. Sums are float32
     whatever the dtype of the logits (float64 for float64). On a CUDA device with Triton
-    installed one kernel reads each logit once; elsewhere rows are worked off in chunks. Extra
-    memory beyond the results: two buffers of ``max(chunk_elements, V)`` numbers, whatever the
-    number of rows. No gradient flows, and nothing synchronises an accelerator.
+    installed one kernel reads each logit once; elsewhere they are worked off in chunks, of
+    whole rows or of parts of one. Extra memory beyond the results: two buffers of
+    ``chunk_elements`` numbers, and some ten numbers for each row of ``chunk_elements`` or fewer
+    logits. No gradient flows, and nothing synchronises an accelerator.
 
     Source: standard definitions; the online maximum of the kernel is that of Milakov and
     Gimelshein 2018, "Online normalizer calculation for softmax", arXiv:1805.02867.
@@ -128,7 +136,7 @@ def entropy_and_log_prob(
         tokens: ``[...]`` integers in [0, V); others give a ``nan`` log-probability.
         mask: ``[...]``, true (or non-zero) for the rows that count; all of them where absent.
         temperature: The logits are divided by it, >= 1e-6.
-        chunk_elements: Logits in work at once, >= 1; at least one row is.
+        chunk_elements: Logits in work at once, >= 1; absent, one of the two constants above.
 
     Returns:
         Entropy and log-probability, ``[...]`` each; 0 where masked out, whatever the logits.
@@ -151,14 +159,14 @@ def _walk(
     tokens: Tensor | None,
     mask: Tensor | None,
     temperature: float,
-    chunk_elements: int,
+    chunk_elements: int | None,
 ) -> tuple[Tensor, Tensor]:
     _check(logits_V, tokens, mask, temperature, chunk_elements)
     accumulator = torch.float64 if logits_V.dtype == torch.float64 else torch.float32
     entropy = torch.empty(logits_V.shape[:-1], dtype=accumulator, device=logits_V.device)
     log_prob = torch.empty_like(entropy) if tokens is not None else entropy
     kernel = _fused_kernel(logits_V.device.type, logits_V.dtype) or _Portable(
-        logits_V, accumulator, chunk_elements
+        logits_V, accumulator, chunk_elements or _default_chunk(logits_V.device.type)
     )
     flat_entropy, flat_log_prob = entropy.view(-1), log_prob.view(-1)
     flat_tokens = None if tokens is None else tokens.reshape(-1)
@@ -179,16 +187,20 @@ def _walk(
 
 
 class _Portable:
-    """The chunked path of plain tensor operations, on two buffers for all chunks of a call."""
+    """The chunked path of plain tensor operations, on two buffers for all chunks of a call.
+
+    Shapes: ``K`` blocks of ``W`` columns that a row is cut into, ``C`` rows of a chunk.
+    """
 
     def __init__(self, logits_V: Tensor, accumulator: torch.dtype, chunk_elements: int) -> None:
         vocabulary = logits_V.shape[-1]
-        rows = max(1, min(chunk_elements, logits_V.numel()) // vocabulary)
-        self._shifted_NV = torch.empty(
-            (rows, vocabulary), dtype=accumulator, device=logits_V.device
+        self._blocks = math.ceil(vocabulary / chunk_elements)
+        self._width = math.ceil(vocabulary / self._blocks)
+        self._rows = max(1, min(chunk_elements, logits_V.numel()) // vocabulary)
+        self._shifted_F = torch.empty(
+            self._rows * self._width, dtype=accumulator, device=logits_V.device
         )
-        self._exp_NV = torch.empty_like(self._shifted_NV)
-        self._floor = _FLOOR[accumulator]
+        self._exp_F = torch.empty_like(self._shifted_F)
 
     def __call__(
         self,
@@ -199,50 +211,63 @@ class _Portable:
         entropy_N: Tensor,
         log_prob_N: Tensor | None,
     ) -> None:
-        size = len(self._exp_NV)
-        for start in range(0, len(logits_NV), size):
-            rows = slice(start, start + size)
-            self._chunk(
-                logits_NV[rows],
-                None if token_N is None else token_N[rows],
-                temperature,
-                entropy_N[rows],
-                None if log_prob_N is None else log_prob_N[rows],
-            )
+        sums_3NK = self._shifted_F.new_empty(3, len(logits_NV), self._blocks)
+        for start in range(0, len(logits_NV), self._rows):
+            rows = slice(start, start + self._rows)
+            for block in range(self._blocks):
+                columns = slice(block * self._width, (block + 1) * self._width)
+                self._add(logits_NV[rows, columns], temperature, sums_3NK[:, rows, block])
+        largest_N, total_N, weighted_N = _join(sums_3NK, temperature)
+        log_total_N = total_N.log()
+        torch.sub(log_total_N, weighted_N / total_N, alpha=_LOG_2, out=entropy_N)
+        if token_N is not None and log_prob_N is not None:
+            known_N = (token_N >= 0) & (token_N < logits_NV.shape[1])
+            index_N1 = torch.where(known_N, token_N, 0).long().unsqueeze(1)
+            # From the logits themselves: the shifted ones have been raised to the floor.
+            own_N = logits_NV.gather(1, index_N1).squeeze(1) - largest_N
+            # A row without a distribution has no log-probability either, wherever its nan is.
+            known_N &= ~entropy_N.isnan()
+            log_prob_N.copy_(torch.where(known_N, own_N / temperature - log_total_N, math.nan))
         if mask_N is not None:
             left_out_N = mask_N == 0
             entropy_N.masked_fill_(left_out_N, 0.0)
             if log_prob_N is not None:
                 log_prob_N.masked_fill_(left_out_N, 0.0)
 
-    def _chunk(
-        self,
-        logits_NV: Tensor,
-        token_N: Tensor | None,
-        temperature: float,
-        entropy_N: Tensor,
-        log_prob_N: Tensor | None,
-    ) -> None:
-        shifted_NV = self._shifted_NV[: len(logits_NV)]
-        exp_NV = self._exp_NV[: len(logits_NV)]
-        largest_N1 = logits_NV.amax(dim=-1, keepdim=True).to(shifted_NV.dtype)
-        torch.sub(logits_NV, largest_N1, out=shifted_NV)
-        if temperature != 1.0:
-            shifted_NV.mul_(1.0 / temperature)
-        shifted_NV.clamp_(min=self._floor)
-        torch.exp(shifted_NV, out=exp_NV)
-        total_N = exp_NV.sum(dim=-1)
-        log_total_N = total_N.log()
-        exp_NV.mul_(shifted_NV)
-        torch.sub(log_total_N, exp_NV.sum(dim=-1).div_(total_N), out=entropy_N)
-        if token_N is not None and log_prob_N is not None:
-            known_N = (token_N >= 0) & (token_N < logits_NV.shape[1])
-            index_N1 = torch.where(known_N, token_N, 0).long().unsqueeze(1)
-            # From the logits themselves: the shifted ones have been raised to the floor.
-            own_N1 = (logits_NV.gather(1, index_N1) - largest_N1) / temperature
-            # A row without a distribution has no log-probability either, wherever its nan is.
-            own_N = own_N1.squeeze(1) - log_total_N
-            log_prob_N.copy_(torch.where(known_N & ~entropy_N.isnan(), own_N, math.nan))
+    def _add(self, logits_CW: Tensor, temperature: float, sums_3C: Tensor) -> None:
+        """Write the maximum, ``sum 2^b`` and ``sum b 2^b`` of one block, ``b = u / log 2``.
+
+        To base 2, because MKL's exponential wakes its threads for blocks of any size.
+        """
+        shape, size = logits_CW.shape, logits_CW.numel()
+        shifted_CW = self._shifted_F[:size].view(shape)
+        exp_CW = self._exp_F[:size].view(shape)
+        # Converted first: an operation on two dtypes would make a third buffer for itself.
+        shifted_CW.copy_(logits_CW)
+        # Not below the finite range: a block of forbidden tokens alone is -inf - -inf = nan.
+        lowest = torch.finfo(shifted_CW.dtype).min
+        largest_C1 = shifted_CW.amax(dim=1, keepdim=True).clamp_(min=lowest)
+        shifted_CW.sub_(largest_C1)
+        shifted_CW.mul_(1.0 / (temperature * _LOG_2)).clamp_(min=_FLOOR[shifted_CW.dtype])
+        torch.exp2(shifted_CW, out=exp_CW)
+        sums_3C[0] = largest_C1.squeeze(1)
+        torch.sum(exp_CW, dim=1, out=sums_3C[1])
+        torch.sum(exp_CW.mul_(shifted_CW), dim=1, out=sums_3C[2])
+
+
+def _join(sums_3NK: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the three sums of whole rows from those of their blocks."""
+    largest_NK, total_NK, weighted_NK = sums_3NK
+    largest_N1 = largest_NK.amax(dim=1, keepdim=True)
+    drop_NK = (largest_NK - largest_N1).mul_(1.0 / (temperature * _LOG_2))
+    drop_NK.clamp_(min=_FLOOR[sums_3NK.dtype])
+    decay_NK = drop_NK.exp2()
+    weighted_N = (decay_NK * (weighted_NK + drop_NK * total_NK)).sum(dim=1)
+    return largest_N1.squeeze(1), (decay_NK * total_NK).sum(dim=1), weighted_N
+
+
+def _default_chunk(device_type: str) -> int:
+    return CPU_CHUNK_ELEMENTS if device_type == "cpu" else DEVICE_CHUNK_ELEMENTS
 
 
 def _fused_kernel(device_type: str, dtype: torch.dtype) -> FusedKernel | None:
@@ -271,7 +296,7 @@ def _check(
     tokens: Tensor | None,
     mask: Tensor | None,
     temperature: float,
-    chunk_elements: int,
+    chunk_elements: int | None,
 ) -> None:
     if logits_V.ndim == 0 or logits_V.shape[-1] == 0:
         raise ShapeError(
@@ -289,5 +314,5 @@ def _check(
             f"temperature must be a finite number >= {MIN_TEMPERATURE}, got {temperature}; "
             "greedy sampling has entropy 0 and needs no logits"
         )
-    if chunk_elements < 1:
+    if chunk_elements is not None and chunk_elements < 1:
         raise SettingError(f"chunk_elements must be >= 1, got {chunk_elements}")

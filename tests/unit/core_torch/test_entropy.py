@@ -111,11 +111,14 @@ def test_the_chunk_size_does_not_change_the_result(chunk: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_extreme_but_finite_logits_never_give_nan(dtype: torch.dtype) -> None:
+@pytest.mark.parametrize("chunk", [1, 2, 100])
+def test_extreme_but_finite_logits_never_give_nan(dtype: torch.dtype, chunk: int) -> None:
     top = torch.finfo(dtype).max
     logits = torch.tensor([[top, -top, 0.0], [-top, -top, -top], [top, top, -top]], dtype=dtype)
     for temperature in (1e-6, 1.0):
-        result = entropy_and_log_prob(logits, torch.tensor([0, 1, 1]), temperature=temperature)
+        result = entropy_and_log_prob(
+            logits, torch.tensor([0, 1, 1]), temperature=temperature, chunk_elements=chunk
+        )
         assert result.entropy.tolist() == pytest.approx([0.0, math.log(3), math.log(2)], abs=1e-6)
         assert result.log_prob.tolist() == pytest.approx(
             [0.0, -math.log(3), -math.log(2)], abs=1e-6
@@ -139,9 +142,10 @@ def test_a_far_token_keeps_its_log_probability() -> None:
     "row",
     [[-math.inf, -math.inf], [math.nan, 0.0], [math.inf, 0.0], [math.inf, math.inf]],
 )
-def test_a_row_without_a_distribution_is_nan_and_stays_alone(row: list[float]) -> None:
+@pytest.mark.parametrize("chunk", [1, 100])
+def test_a_row_without_a_distribution_is_nan_and_stays_alone(row: list[float], chunk: int) -> None:
     logits = torch.tensor([row, [0.0, 0.0]])
-    result = entropy_and_log_prob(logits, torch.tensor([1, 1]))
+    result = entropy_and_log_prob(logits, torch.tensor([1, 1]), chunk_elements=chunk)
     assert result.entropy.isnan().tolist() == [True, False]
     assert result.log_prob.isnan().tolist() == [True, False]
 
@@ -167,8 +171,25 @@ def test_the_extra_memory_is_the_chunk_not_the_batch() -> None:
     with Allocations() as seen:
         entropy_and_log_prob(logits, tokens, chunk_elements=4000)
     assert seen.largest == 4000 * 4
-    buffers = [size for size in seen.sizes if size > 64 * 8]
+    # Beside the two buffers: a few numbers a row, at most the three sums of each row.
+    buffers = [size for size in seen.sizes if size > 64 * 3 * 4]
     assert buffers == [4000 * 4] * 2
+
+
+def test_a_row_wider_than_the_chunk_is_cut() -> None:
+    logits = random_logits(2, 10_000)
+    logits[0, 2_000:9_000] = -math.inf
+    tokens = random_tokens(logits)
+    with Allocations() as seen:
+        result = entropy_and_log_prob(logits, tokens, chunk_elements=1000)
+    assert seen.largest == 1000 * 4
+    entropy, log_prob = reference(logits, tokens)
+    assert_near(result.entropy, entropy)
+    assert_near(result.log_prob, log_prob)
+
+
+def test_an_accelerator_gets_larger_chunks() -> None:
+    assert entropy_module._default_chunk("mps") > entropy_module._default_chunk("cpu")
 
 
 def test_a_shifted_view_of_the_logits_is_not_copied() -> None:
