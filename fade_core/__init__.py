@@ -6,6 +6,8 @@
 ``weights``        what one batch of weights looks like: moments, tails, difficulty
 ``records``        the fields of a step record, their units and ranges
 ``passk``          unbiased pass@k
+``diversity``      how many different answers, how many groups without spread
+``whatif``         what other advantage functions would have made of recorded rewards
 ``errors``         the exceptions of this package
 ``torch``          the same on tensors; the one sub-package that needs torch
 

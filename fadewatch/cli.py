@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from fadewatch.commands import database, demo, serve, spool
+from fadewatch.commands import audit, database, demo, serve, spool, whatif
 
 app = typer.Typer(
     name="fadewatch",
@@ -23,6 +23,8 @@ app.command("demo", rich_help_panel="Start here")(demo.demo)
 app.command("server", rich_help_panel="Service")(serve.server)
 app.command("dashboard", rich_help_panel="Service")(serve.dashboard)
 app.add_typer(database.app, name="db", rich_help_panel="Service")
+app.add_typer(audit.app, name="audit", rich_help_panel="What does my method do?")
+app.command("whatif", rich_help_panel="What does my method do?")(whatif.whatif)
 app.command("sync", rich_help_panel="Records of a trainer")(spool.sync)
 app.command("spool", rich_help_panel="Records of a trainer")(spool.spool)
 

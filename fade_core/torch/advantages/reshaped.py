@@ -1,0 +1,86 @@
+"""Advantages that reshape the centred reward by a power or ratio of the solve rate, on tensors."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import leaky_relu
+
+from fade_core.advantages.grouping import check_alpha_delta, positive
+from fade_core.torch.advantages.grouping import bounded, give, read, solved
+
+
+def maxrl(rewards_PG: Tensor, *, groups: Tensor | None = None) -> Tensor:
+    """``A = (r - rbar) / rbar``, 0 where rbar = 0; see ``fade_core.advantages.maxrl``."""
+    rewards, group = read(rewards_PG, groups)
+    rewards = rewards.clamp(0.0, 1.0)
+    best = group.max(rewards)
+    none = best <= 0.0
+    # In units of the group's best, so that tiny rewards keep their digits.
+    unit = rewards / best.masked_fill(none, 1.0)
+    rbar = group.mean(unit)
+    return give((unit - rbar) / rbar.masked_fill(none, 1.0), rewards_PG)
+
+
+def log_mean_exp(rewards_PG: Tensor, beta: float = 2.0, *, groups: Tensor | None = None) -> Tensor:
+    """Gradient of the log-mean-exp, centred; see ``fade_core.advantages.log_mean_exp``."""
+    positive("beta", beta)
+    rewards, group = read(rewards_PG, groups)
+    rewards = bounded(rewards)
+    shifted = torch.expm1(beta * (rewards - group.max(rewards)))
+    mean = group.mean(shifted)
+    return give((shifted - mean) / (beta * (1.0 + mean)), rewards_PG)
+
+
+def power(rewards_PG: Tensor, alpha: float = 2.0, *, groups: Tensor | None = None) -> Tensor:
+    """``A = (1 - rbar)^(alpha - 1) (r - rbar)``; see ``fade_core.advantages.power``."""
+    return fade(rewards_PG, alpha=alpha, delta=1.0, groups=groups)
+
+
+def asym_grpo(rewards_PG: Tensor, delta: float = 0.5, *, groups: Tensor | None = None) -> Tensor:
+    """``grpo`` with negative weights over ``delta``; see ``fade_core.advantages.asym_grpo``."""
+    return fade(rewards_PG, alpha=1.0, delta=delta, groups=groups)
+
+
+def asym_grpo_gu(
+    rewards_PG: Tensor,
+    beta_pos: float = 0.9,
+    beta_neg: float = 0.4,
+    *,
+    groups: Tensor | None = None,
+) -> Tensor:
+    """Powers of the odds of the solve rate; see ``fade_core.advantages.asym_grpo_gu``."""
+    positive("beta_pos", beta_pos, zero=True)
+    positive("beta_neg", beta_neg, zero=True)
+    rewards, group = read(rewards_PG, groups)
+    outcome = solved(rewards)
+    p = group.mean(outcome)
+    q = (1.0 - p).clamp(min=0.0)
+    up = (q / p.masked_fill(p <= 0.0, 1.0)) ** beta_pos
+    down = (p / q.masked_fill(q <= 0.0, 1.0)) ** beta_neg
+    return give(torch.where(outcome > 0.0, up, -down), rewards_PG)
+
+
+def fade(rewards_PG: Tensor, alpha: float, delta: float, *, groups: Tensor | None = None) -> Tensor:
+    """FADE's weights; see ``fade_core.advantages.fade``.
+
+    Args:
+        rewards_PG: ``[P, G]`` in [0, 1] of any dtype, or ``[N]`` with ``groups``.
+        alpha: Difficulty focus, finite and >= 1.
+        delta: Sign balance, finite and > 0.
+        groups: ``[N]`` integers in [0, N): rollouts with equal ones are a group.
+
+    Returns:
+        In the rewards' shape, on their device, in their floating dtype (else float32).
+
+    Raises:
+        ShapeError: The tensors do not have these shapes, or a row has fewer than two rollouts.
+        SettingError: ``alpha`` or ``delta`` is out of its range.
+    """
+    check_alpha_delta(alpha, delta)
+    rewards, group = read(rewards_PG, groups)
+    rewards = rewards.clamp(0.0, 1.0)
+    rbar = group.mean(rewards)
+    # In place where the value is ours, and leaky_relu for where(x > 0, x, x / delta): a batch is
+    # small, so what counts is the number of calls.
+    lead = (1.0 - rbar).clamp_(min=0.0).pow_(alpha - 1.0)
+    centred = rewards - rbar
+    return give(leaky_relu(centred, 1.0 / delta, inplace=True).mul_(lead), rewards_PG)
