@@ -77,10 +77,11 @@ def fade(rewards_PG: Tensor, alpha: float, delta: float, *, groups: Tensor | Non
     """
     check_alpha_delta(alpha, delta)
     rewards, group = read(rewards_PG, groups)
-    rewards = rewards.clamp(0.0, 1.0)
+    rewards = bounded(rewards)
     rbar = group.mean(rewards)
     # In place where the value is ours, and leaky_relu for where(x > 0, x, x / delta): a batch is
     # small, so what counts is the number of calls.
-    lead = (1.0 - rbar).clamp_(min=0.0).pow_(alpha - 1.0)
-    centred = rewards - rbar
-    return give(leaky_relu(centred, 1.0 / delta, inplace=True).mul_(lead), rewards_PG)
+    weights = leaky_relu(rewards - rbar, 1.0 / delta, inplace=True)
+    if alpha != 1.0:
+        weights.mul_((1.0 - rbar).clamp_(min=0.0).pow_(alpha - 1.0))
+    return give(weights, rewards_PG)
