@@ -7,10 +7,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& echo $$p && break; done)
 BIN := .venv/bin
-# The version only guards the built wheel of a release; an editable install reads the sources.
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check lint format clean
+.PHONY: demo test check lint format screenshots clean
 
 demo: .venv/.demo
 	$(BIN)/fadewatch demo $(ARGS)
@@ -32,6 +31,10 @@ lint:
 format:
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The picture in the README is what the browser test sees.
+screenshots: .venv/.dev
+	FADEWATCH_SCREENSHOTS=docs/img $(BIN)/python -m pytest tests/browser -k curves
 
 clean:
 	rm -rf .venv fadewatch-demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

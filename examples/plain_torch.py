@@ -1,6 +1,6 @@
 """The hook in a plain PyTorch loop: the smallest policy gradient that has something to watch.
 
-A softmax policy answers 64 "prompts", each with one right answer among 32. Run it beside a
+A softmax policy answers 256 "prompts", each with one right answer among 32. Run it beside a
 service (`fadewatch server`), or without one:
 
     python examples/plain_torch.py --mode control
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import fade_client
 
-PROMPTS, ANSWERS, BATCH, GROUP = 64, 32, 16, 8
+PROMPTS, ANSWERS, BATCH, GROUP = 256, 32, 32, 8
 
 
 def train(

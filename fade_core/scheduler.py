@@ -186,13 +186,13 @@ def observe(
     if 0.0 <= accuracy <= 1.0:
         p_hat = (1.0 - weight) * p_hat + weight * accuracy
     else:
-        notes.append(f"accuracy {accuracy} not used")
+        notes.append(_unused("accuracy", accuracy))
     if 0.0 <= entropy < math.inf:
         before = entropy if math.isnan(h_hat) else h_hat
         h_hat = (1.0 - weight) * before + weight * entropy
     else:
         before = math.nan
-        notes.append(f"entropy {entropy} not used")
+        notes.append(_unused("entropy", entropy))
     known_target = not math.isnan(schedule.h_star)
     h_star = schedule.h_star if known_target else _target(config, before)
     moved = replace(
@@ -294,6 +294,11 @@ def _delta_reason(delta: float, schedule: Schedule, config: SchedulerConfig) -> 
         return f"{where} at or above target {schedule.h_star:.3f}, so delta is neutral"
     limit = " (its floor)" if delta <= config.delta_min else ""
     return f"{where} under target {schedule.h_star:.3f}, so delta is {delta:.3g}{limit}"
+
+
+def _unused(name: str, value: float) -> str:
+    # nan is both "not in the record" and "measured as nan"; either way there is nothing to use.
+    return f"no {name} in the last record" if math.isnan(value) else f"{name} {value} not used"
 
 
 def _target(config: SchedulerConfig, initial_entropy: float) -> float:

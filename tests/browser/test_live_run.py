@@ -1,5 +1,6 @@
 """A person watches a live run in a real Chromium."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from tests.conftest import ServerProcess, wait_until
 from tests.helpers import ROOT
 
 pytestmark = pytest.mark.browser
-SCREENSHOTS = Path(__file__).parent / "screenshots"
+SCREENSHOTS = Path(os.environ.get("FADEWATCH_SCREENSHOTS", Path(__file__).parent / "screenshots"))
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -96,7 +97,8 @@ def test_the_curves_of_a_live_run_move_and_another_run_is_laid_over_them(
     page.get_by_placeholder("Compare with").first.click()
     page.get_by_role("option", name="observe-seed0").click()
     page.keyboard.press("Escape")
-    wait_for_runs(page, "accuracy", 2)
+    for panel in PANELS:
+        wait_for_runs(page, panel, 2)
     page.wait_for_url(f"**compare={known['observe-seed0']}*")
     for process in trainers:
         process.kill()

@@ -192,8 +192,10 @@
     const every = Math.max(1, Math.floor(shown.length / 60));
     const kept = shown.filter((_, i) => i % every === 0 || i === shown.length - 1);
     const low = Math.min(...kept), high = Math.max(...kept);
+    // The rounding of a constant is not a course: it must not fill the picture.
+    const span = Math.max(high - low, 1e-6 * Math.max(Math.abs(low), Math.abs(high))) || 1;
     const x = (i) => (1 + (i * (width - 5)) / (kept.length - 1)).toFixed(1);
-    const y = (v) => (height - 3 - ((v - low) / (high - low || 1)) * (height - 6)).toFixed(1);
+    const y = (v) => (height - 3 - ((v - low) / span) * (height - 6)).toFixed(1);
     const line = kept.map((v, i) => `${x(i)},${y(v)}`).join(" ");
     const end = kept.length - 1;
     const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">` +

@@ -157,6 +157,8 @@ check("a course of one colour is drawn as an image without script", () => {
   assert.ok(url.startsWith("data:image/svg+xml,"));
   assert.ok(!decodeURIComponent(url).includes("NaN"));
   assert.equal(core.sparkline([1], "#000000"), "");
+  const flat = decodeURIComponent(core.sparkline([1, 1 + 1e-15, 1], "#000000"));
+  assert.ok(flat.includes('points="1.0,27.0 44.5,27.0 88.0,27.0"'), flat);
 });
 
 checks[process.argv[3]]();
