@@ -134,7 +134,8 @@ def run(plan: Plan) -> int:
     Returns:
         Exit code: 0 when every arm trained and every step of it is stored, 1 otherwise.
     """
-    console = Console()
+    # A pipe has no width of its own, and the table with its spread needs this much.
+    console = Console(width=None if sys.stdout.isatty() else 120)
     # A terminated demo must end its children too, exactly as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

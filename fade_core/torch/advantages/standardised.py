@@ -118,7 +118,10 @@ def _standardise(rewards: Tensor, group: Grouping, ddof: int, eps: float) -> Ten
     scaled = below / unit
     centred = scaled - group.mean(scaled)
     variance = group.mean(centred**2) * (group.size / at_least(group.size - ddof, 1.0))
-    return centred / (variance.sqrt().masked_fill(flat, 1.0) + eps / unit)
+    deviation = variance.sqrt().masked_fill(flat, 1.0)
+    # torch divides a number by a tensor through its reciprocal, which is infinite for a subnormal
+    # spread: 0 * inf.
+    return centred / (deviation + eps / unit if eps else deviation)
 
 
 def _whiten(

@@ -78,6 +78,13 @@ def test_torch_equals_numpy_and_finite_input_never_gives_nan(
     np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("method", sorted(advantages.METHODS))
+def test_subnormal_rewards_give_no_nan(method: str) -> None:
+    params = {"alpha": 2.5, "delta": 0.4} if method == "fade" else {}
+    rewards = torch.tensor([[0.0, 2.2e-309]], dtype=torch.float64)
+    assert torch_advantages.advantages(rewards, method, **params).isfinite().all()
+
+
 def test_torch_accepts_whole_number_rewards_and_keeps_half_precision() -> None:
     whole = torch.tensor([[1, 0], [1, 1]])
     assert torch_advantages.grpo(whole).tolist() == [[0.5, -0.5], [0.0, 0.0]]
