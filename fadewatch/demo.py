@@ -23,6 +23,7 @@ from rich.table import Table
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from fade_core.errors import FadeError
+from fadewatch.terminal import open_console
 
 PASS_AT = (1, 4, 16, 64)
 
@@ -134,8 +135,7 @@ def run(plan: Plan) -> int:
     Returns:
         Exit code: 0 when every arm trained and every step of it is stored, 1 otherwise.
     """
-    # A pipe has no width of its own, and the table with its spread needs this much.
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = open_console()
     # A terminated demo must end its children too, exactly as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

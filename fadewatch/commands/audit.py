@@ -54,11 +54,10 @@ def _run(
     format: str,
     html: Path | None,
 ) -> None:
-    from rich.console import Console  # noqa: PLC0415
-
     from fade_core.gradient_mass import SOLVE_RATES  # noqa: PLC0415
     from fade_core.whatif import parse_params  # noqa: PLC0415
     from fadewatch import audit_advantage  # noqa: PLC0415
+    from fadewatch.terminal import open_console  # noqa: PLC0415
 
     _check_format(format)
     loaded, params = audit_advantage.load_method(method), parse_params(param)
@@ -72,7 +71,7 @@ def _run(
     if format == "json":
         typer.echo(json.dumps(audit_advantage.audit_document(found, method, params)))
     else:
-        Console().print(audit_advantage.audit_text(found, method))
+        open_console().print(audit_advantage.audit_text(found, method))
     if html is not None:
         audit_advantage.write_html(html, found, loaded, method, params)
         typer.echo(f"Drawn into {html}.", err=True)

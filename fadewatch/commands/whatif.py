@@ -46,8 +46,6 @@ def _run(
 ) -> None:
     import os  # noqa: PLC0415
 
-    from rich.console import Console  # noqa: PLC0415
-
     from fade_client import read_run  # noqa: PLC0415
     from fade_client.api import connect  # noqa: PLC0415
     from fade_client.options import (  # noqa: PLC0415
@@ -58,6 +56,7 @@ def _run(
     from fade_core.errors import SettingError  # noqa: PLC0415
     from fade_core.whatif import what_if  # noqa: PLC0415
     from fadewatch import whatif as body  # noqa: PLC0415
+    from fadewatch.terminal import open_console  # noqa: PLC0415
 
     if format not in ("text", "json"):
         raise SettingError(f"--format must be text or json, got '{format}'")
@@ -69,4 +68,4 @@ def _run(
     if format == "json":
         typer.echo(json.dumps(body.document(run, results)))
     else:
-        Console().print(body.table(results))
+        open_console().print(body.table(results))
