@@ -45,11 +45,11 @@ class Batch:
             ShapeError: Shapes differ, are not ``[N, T]``, or no token is unmasked.
             LogProbError: An unmasked log-prob is ``nan``, infinite or above 0.
         """
-        mask = _checked_mask(self.mask_NT, self.logp_NT)
+        mask = checked_mask(self.mask_NT, self.logp_NT)
         parts = {"logp_NT": self.logp_NT, "ref_logp_NT": self.ref_logp_NT}
         if self.rollout_logp_NT is not None:
             parts["rollout_logp_NT"] = self.rollout_logp_NT
-        clean = {name: _checked_log_probs(name, part, mask) for name, part in parts.items()}
+        clean = {name: checked_log_probs(name, part, mask) for name, part in parts.items()}
         return Batch(
             **clean,
             mask_NT=mask,
@@ -107,19 +107,45 @@ def penalty_loss(penalty: Penalty, batch: Batch, clamp: Clamp = NO_CLAMP) -> Ten
         ShapeError: A ``full`` penalty without whole distributions.
         SettingError: An estimator or a weight is not known.
     """
+    if penalty.summed:
+        mask = batch.mask_NT.to(batch.logp_NT.dtype)
+        total = ((batch.logp_NT - batch.ref_logp_NT) * mask).sum(dim=-1)
+        return estimate(total, penalty.estimator, clamp)
+    return token_penalty(penalty, batch, clamp).sum(dim=-1)
+
+
+def token_penalty(penalty: Penalty, batch: Batch, clamp: Clamp = NO_CLAMP) -> Tensor:
+    """Write one penalty as a loss a token, for an aggregation of your own.
+
+    Like ``penalty_loss`` before its sum over tokens.
+
+    Source: as ``penalty_loss``.
+
+    Args:
+        penalty: Which one; not one of the summed log-ratio, which has no tokens.
+        batch: The log-probs.
+        clamp: The trainer's limits.
+
+    Returns:
+        ``[N, T]`` nats, 0 where masked.
+
+    Raises:
+        ShapeError: A ``full`` penalty without whole distributions.
+        SettingError: The penalty is of the summed log-ratio, or a name in it is not known.
+    """
+    if penalty.summed:
+        raise SettingError("a penalty of the summed log-ratio is one number a sequence")
+    mask = batch.mask_NT.to(batch.logp_NT.dtype)
     if penalty.placement == "reward":
         return _in_reward(penalty, batch, clamp)
-    mask = batch.mask_NT.to(batch.logp_NT.dtype)
     if penalty.estimator in ("full", "full-forward"):
-        return (_full(batch, forward=penalty.estimator == "full-forward") * mask).sum(dim=-1)
+        return _full(batch, forward=penalty.estimator == "full-forward") * mask
     log_ratio = (batch.logp_NT - batch.ref_logp_NT) * mask
-    if penalty.summed:
-        return estimate(log_ratio.sum(dim=-1), penalty.estimator, clamp)
     kl = estimate(log_ratio, penalty.estimator, clamp)
     if penalty.shown is not None:
         kl = kl - kl.detach() + estimate(log_ratio, penalty.shown, clamp).detach()
     weight = _weight(penalty.weight, batch, mask)
-    return ((weight.detach() if penalty.detached else weight) * kl * mask).sum(dim=-1)
+    return (weight.detach() if penalty.detached else weight) * kl * mask
 
 
 def configuration_loss(configuration: Configuration, batch: Batch) -> Tensor:
@@ -148,10 +174,10 @@ def _in_reward(penalty: Penalty, batch: Batch, clamp: Clamp) -> Tensor:
     kl = estimate((scored - batch.ref_logp_NT) * mask, penalty.estimator, clamp)
     charged = _credited((kl * mask).detach(), penalty.credit)
     if penalty.weight == "token":
-        return (charged * _weight("token", batch, mask) * mask).sum(dim=-1)
+        return charged * _weight("token", batch, mask) * mask
     if penalty.weight == "sequence":
         charged = charged * _weight("sequence", batch, mask).detach()
-    return (charged * batch.logp_NT * mask).sum(dim=-1)
+    return charged * batch.logp_NT * mask
 
 
 def _credited(penalty_NT: Tensor, credit: str) -> Tensor:
@@ -202,7 +228,7 @@ def _limited(values: Tensor, limit: float | None) -> Tensor:
     return values if limit is None else values.clamp(-limit, limit)
 
 
-def _checked_mask(mask_NT: Tensor, like_NT: Tensor) -> Tensor:
+def checked_mask(mask_NT: Tensor, like_NT: Tensor) -> Tensor:
     if like_NT.ndim != 2 or mask_NT.shape != like_NT.shape:
         raise ShapeError(
             f"logp_NT and mask_NT must be [N, T] of one shape, got {list(like_NT.shape)} and "
@@ -217,7 +243,7 @@ def _checked_mask(mask_NT: Tensor, like_NT: Tensor) -> Tensor:
     return mask
 
 
-def _checked_log_probs(name: str, log_probs: Tensor, mask: Tensor) -> Tensor:
+def checked_log_probs(name: str, log_probs: Tensor, mask: Tensor) -> Tensor:
     check_same_shape(name, tuple(log_probs.shape), "mask_NT", tuple(mask.shape))
     clean = torch.where(mask, log_probs, 0.0)
     valid = torch.isfinite(clean) & (clean <= LOG_PROB_SLACK)
