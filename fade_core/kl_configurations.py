@@ -179,7 +179,7 @@ _REUSED: dict[str, Configuration] = {
         Penalty("k1", "reward", stale=True), RKL_SEQ, reason=_STALE,
     ),
     "k1-in-reward-stale-token": _reused(
-        "K1 in reward, rollout log-probs, token ratio (what trainers do)",
+        "K1 in reward, rollout log-probs, token ratio",
         Penalty("k1", "reward", weight="token", stale=True), RKL_SEQ, reason=_STALE,
     ),
     "k1-in-reward-stale-token-togo": _reused(

@@ -97,4 +97,5 @@ def importance_weights(log_rho_NT: ArrayLike, mask_NT: ArrayLike, level: Level) 
     }
     if level not in exponents:
         raise SettingError(f"level must be one of {', '.join(exponents)}, got {level!r}")
-    return np.exp(exponents[level])
+    weights: Floats = np.exp(exponents[level])
+    return weights

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from fade_core.detectors.kl_finding import KLFinding
+from fade_core.detectors.kl_finding import KLFinding, Severity
 from fade_core.losses import ApaStatistics
 
 NAME = "apa_anomaly"
@@ -84,7 +84,7 @@ def step(
     following = _next(state, seen, settings)
     for length, needed, symptom, advice in _symptoms(following, settings):
         if length >= needed:
-            severity = "notice" if symptom in ("unreachable", "flat") else "warning"
+            severity: Severity = "notice" if symptom in ("unreachable", "flat") else "warning"
             evidence = _evidence(seen, symptom)
             return following, KLFinding(NAME, severity, evidence, advice)
     return following, None

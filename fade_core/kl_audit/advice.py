@@ -59,6 +59,7 @@ ADVICE: dict[str, Advice] = {
 """By the trainer's id."""
 
 NOTHING = "nothing to change"
+ANSWER = "answer the open question and ask again"
 ADD_A_KL = "keep it if you want no anchor; else: "
 NO_SUCH_SETTING = (
     "no setting of this trainer gives a reference KL; subtract beta k1 from the reward yourself"

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fade_core.errors import SettingError
-from fade_core.kl_audit.advice import ADD_A_KL, NOTHING, to_token, to_unbiased
+from fade_core.kl_audit.advice import ADD_A_KL, ADVICE, ANSWER, NOTHING, to_token, to_unbiased
 from fade_core.kl_audit.config import CannotTellError, Config, parse_version
 from fade_core.kl_audit.detect import READERS, detect_trainer
 from fade_core.kl_audit.rules import RULES, Severity
@@ -119,7 +119,7 @@ def audit_config(
             version=version,
             verdict=Verdict.UNKNOWN,
             reason=f"unknown, because {reason}",
-            change="answer the open question and ask again",
+            change=ANSWER,
             confidence=Confidence.NONE.value,
             source="",
         )
@@ -177,6 +177,8 @@ def _mix(setup: Setup, *, on_policy: bool) -> Mix | None:
 
 
 def _verdict(setup: Setup, on_policy: Mix | None) -> Verdict:
+    if setup.unsure is not None:
+        return Verdict.UNKNOWN
     if setup.refused is not None:
         return Verdict.DOES_NOT_RUN
     if setup.not_reference is not None:
@@ -185,6 +187,8 @@ def _verdict(setup: Setup, on_policy: Mix | None) -> Verdict:
 
 
 def _reason(setup: Setup, verdict: Verdict) -> str:
+    if setup.unsure is not None:
+        return f"unknown, because {setup.unsure}"
     for said in (setup.refused, setup.not_reference, setup.ignored, setup.off):
         if said is not None:
             return said
@@ -198,12 +202,14 @@ def _reason(setup: Setup, verdict: Verdict) -> str:
 
 
 def _change(setup: Setup, verdict: Verdict) -> str:
+    if verdict is Verdict.UNKNOWN:
+        return ANSWER
     if verdict is Verdict.UNBIASED:
         return NOTHING
     if verdict is Verdict.TOKEN_CORRECT:
         return f"{NOTHING} for token-level KL; for whole sequences {to_unbiased(setup.trainer)}"
     if setup.off is not None:
         return ADD_A_KL + to_unbiased(setup.trainer)
-    if "loss" in setup.placements:
+    if "loss" in setup.placements and ADVICE[setup.trainer].token is not None:
         return f"{to_unbiased(setup.trainer)}; to stay in the loss {to_token(setup.trainer)}"
     return to_unbiased(setup.trainer)

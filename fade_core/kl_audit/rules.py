@@ -179,6 +179,12 @@ RULES: tuple[Rule, ...] = (
         Confidence.PROVED, "enumeration, docs/kl.md",
     ),
     Rule(
+        "megatron-default", 12, "warning",
+        lambda s: s.trainer == "ms-swift" and s.unsure is not None,
+        lambda s: f"{s.unsure}", _says("set --kl_in_reward explicitly"), Confidence.NOT_RUN,
+        "swift/megatron/",
+    ),
+    Rule(
         "not-a-reference-kl", 0, "warning",
         lambda s: s.not_reference is not None,
         lambda s: f"the name says KL, but {s.not_reference}",
@@ -205,4 +211,4 @@ RULES: tuple[Rule, ...] = (
         Confidence.PROVED, GENERAL_SOURCE,
     ),
 )  # fmt: skip
-"""Every rule; the twelfth trap is an answer of 'unknown' in the ms-swift reader."""
+"""Every rule, by trap."""

@@ -49,6 +49,7 @@ class Setup:
         terms: Active penalties; a coefficient of 0 is no penalty.
         off: Why no penalty is active, where none is and none was asked for.
         ignored: Why a penalty that was asked for does nothing.
+        unsure: What would have to be known for a verdict; completes 'unknown, because'.
         refused: Why the trainer stops with this configuration.
         not_reference: What the penalty is measured from, where it is not the reference.
         clamp: Limits of the estimate.
@@ -64,6 +65,7 @@ class Setup:
     terms: tuple[Term, ...] = ()
     off: str | None = None
     ignored: str | None = None
+    unsure: str | None = None
     refused: str | None = None
     not_reference: str | None = None
     clamp: Clamp = NO_CLAMP

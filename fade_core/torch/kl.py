@@ -229,6 +229,7 @@ def _limited(values: Tensor, limit: float | None) -> Tensor:
 
 
 def checked_mask(mask_NT: Tensor, like_NT: Tensor) -> Tensor:
+    """Return the mask as booleans, or raise ``ShapeError``; see ``fade_core.kl_checks``."""
     if like_NT.ndim != 2 or mask_NT.shape != like_NT.shape:
         raise ShapeError(
             f"logp_NT and mask_NT must be [N, T] of one shape, got {list(like_NT.shape)} and "
@@ -244,6 +245,7 @@ def checked_mask(mask_NT: Tensor, like_NT: Tensor) -> Tensor:
 
 
 def checked_log_probs(name: str, log_probs: Tensor, mask: Tensor) -> Tensor:
+    """Return log-probs with 0 where masked, or raise what is wrong with the others."""
     check_same_shape(name, tuple(log_probs.shape), "mask_NT", tuple(mask.shape))
     clean = torch.where(mask, log_probs, 0.0)
     valid = torch.isfinite(clean) & (clean <= LOG_PROB_SLACK)
