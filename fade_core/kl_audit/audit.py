@@ -8,7 +8,7 @@ from fade_core.errors import SettingError
 from fade_core.kl_audit.advice import ADD_A_KL, ADVICE, ANSWER, NOTHING, to_token, to_unbiased
 from fade_core.kl_audit.config import CannotTellError, Config, parse_version
 from fade_core.kl_audit.detect import READERS, detect_trainer
-from fade_core.kl_audit.rules import RULES, Severity
+from fade_core.kl_audit.rules import RULES, Rule, Severity
 from fade_core.kl_audit.setup import Confidence, Setup
 from fade_core.kl_configurations import CONFIGURATIONS
 from fade_core.kl_table import Mix, Verdict, combined, judge, spelled
@@ -53,6 +53,7 @@ class Audit:
         asked: Whether a KL penalty was asked for at all.
         on_policy: Expected gradient on the first optimizer step of a batch, as a formula.
         off_policy: The same once the policy has moved away from the one that sampled.
+        configurations: Ids in ``fade_core.kl_configurations`` of the active penalties.
         remarks: What else is true of it.
     """
 
@@ -66,6 +67,7 @@ class Audit:
     asked: bool = True
     on_policy: str = ""
     off_policy: str = ""
+    configurations: tuple[str, ...] = ()
     remarks: tuple[Remark, ...] = ()
 
     def fails(self, threshold: Verdict) -> bool:
@@ -138,30 +140,32 @@ def judged(setup: Setup, version: str | None) -> Audit:
     """
     on_policy = _mix(setup, on_policy=True)
     verdict = _verdict(setup, on_policy)
+    remarks = tuple(_remark(rule, setup) for rule in RULES if rule.applies(setup))
     return Audit(
         trainer=setup.trainer,
         version=version,
         verdict=verdict,
         reason=_reason(setup, verdict),
-        change=_change(setup, verdict),
+        change=_change(setup, verdict, remarks),
         confidence=setup.confidence.value,
         source=setup.source,
         asked=setup.off is None,
         on_policy=spelled(on_policy) if setup.terms else "",
         off_policy=spelled(_mix(setup, on_policy=False)) if setup.terms else "",
-        remarks=tuple(
-            Remark(
-                rule.id,
-                rule.trap,
-                rule.severity,
-                rule.reason(setup),
-                rule.change(setup),
-                rule.confidence.value,
-                rule.source,
-            )
-            for rule in RULES
-            if rule.applies(setup)
-        ),
+        configurations=tuple(term.configuration for term in setup.terms),
+        remarks=remarks,
+    )
+
+
+def _remark(rule: Rule, setup: Setup) -> Remark:
+    return Remark(
+        rule.id,
+        rule.trap,
+        rule.severity,
+        rule.reason(setup),
+        rule.change(setup),
+        rule.confidence.value,
+        rule.source,
     )
 
 
@@ -201,9 +205,9 @@ def _reason(setup: Setup, verdict: Verdict) -> str:
     return f"the sum of two penalties: {spelled(_mix(setup, on_policy=True))} ({keys})"
 
 
-def _change(setup: Setup, verdict: Verdict) -> str:
-    if verdict is Verdict.UNKNOWN:
-        return ANSWER
+def _change(setup: Setup, verdict: Verdict, remarks: tuple[Remark, ...]) -> str:
+    if verdict in (Verdict.UNKNOWN, Verdict.DOES_NOT_RUN) and remarks:
+        return remarks[0].change
     if verdict is Verdict.UNBIASED:
         return NOTHING
     if verdict is Verdict.TOKEN_CORRECT:
