@@ -209,7 +209,8 @@ _REUSED: dict[str, Configuration] = {
     ),
     "k3-in-reward-stale-token": _reused(
         "K3 in reward, rollout log-probs, token ratio",
-        Penalty("k3", "reward", weight="token", stale=True), RKL_LESS_FKL, reason="subtracts the gradient of the forward KL",
+        Penalty("k3", "reward", weight="token", stale=True), RKL_LESS_FKL,
+        reason="subtracts the gradient of the forward KL",
     ),
     "k3-in-reward-sequence": _reused(
         "K3 in reward, current log-probs, sequence ratio",

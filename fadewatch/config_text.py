@@ -116,7 +116,7 @@ def parse_command(text: str) -> dict[str, Any]:
             found.update([_flag(word, following)])
         elif _is_override(word):
             found.update([_assignment(word)])
-        elif not word.startswith("-") and word not in ENDS and not _is_value(words, i):
+        elif _is_program(words, i):
             program.append(word)
     if not found and len(program) < 2:
         raise SettingError(f"{text[:60]!r} is neither a file nor a command line with settings")
@@ -136,6 +136,13 @@ def _takes(following: str) -> bool:
     if not following or following in ENDS or following.startswith("--"):
         return False
     return not _is_override(following) and not _is_variable(following)
+
+
+def _is_program(words: list[str], i: int) -> bool:
+    word = words[i]
+    if word.startswith("-") or word in ENDS or _is_variable(word):
+        return False
+    return not _is_value(words, i)
 
 
 def _is_value(words: list[str], i: int) -> bool:
