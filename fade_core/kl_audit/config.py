@@ -5,6 +5,7 @@ look-up matches a whole dotted key or its last parts, so ``loss_fn.kl`` finds
 ``policy.loss_fn.kl``.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,9 +69,12 @@ class Config:
         if value is None:
             return default
         try:
-            return float(value)
+            number = float(value)
         except (TypeError, ValueError):
-            raise CannotTellError(f"{names[0]} is {value!r}, which is no number") from None
+            number = math.nan
+        if not math.isfinite(number):
+            raise CannotTellError(f"{names[0]} is {value!r}, which is no number")
+        return number
 
     def flag(self, *names: str, default: bool) -> bool:
         """Return a truth value; the default where unset or null.

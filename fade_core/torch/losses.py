@@ -270,7 +270,9 @@ def awr(
         raise SettingError(f"max_weight must be > 0 or None, got {max_weight}")
     mask, logp = _ready(mask_NT, check, logp_NT=logp_NT)
     weight = (_advantages(advantages_NT, mask, check) / temperature).exp().detach()
-    return aggregate(-weight.clamp(max=max_weight) * logp, mask, how, constant)
+    if max_weight is not None:
+        weight = weight.clamp(max=max_weight)
+    return aggregate(-weight * logp, mask, how, constant)
 
 
 def whiten(advantages_NT: Tensor, mask_NT: Tensor, eps: float = 1e-8) -> Tensor:
