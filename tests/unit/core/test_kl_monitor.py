@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fade_core.detectors import apa_anomaly, kl_misconfigured, kl_sampling_mismatch
+from fade_core.detectors.kl_finding import KLFinding
 from fade_core.errors import LogProbError, SettingError, ShapeError
 from fade_core.kl import Clamp
 from fade_core.kl_audit.audit import audit_config
@@ -114,7 +115,7 @@ def sampled(temperature: float, sequences: int = 4000) -> list[KLStatistics]:
     return steps
 
 
-def findings(steps: list[KLStatistics]) -> list[kl_sampling_mismatch.KLFinding]:
+def findings(steps: list[KLStatistics]) -> list[KLFinding]:
     state, found = kl_sampling_mismatch.State(steps_seen=1), []
     for seen in steps:
         state, finding = kl_sampling_mismatch.step(state, seen)

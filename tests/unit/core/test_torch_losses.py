@@ -8,8 +8,9 @@ import torch
 
 from fade_core.errors import LogProbError, SettingError, ShapeError
 from fade_core.kl_table import Penalty
+from fade_core.torch.aggregation import aggregate, whiten
 from fade_core.torch.kl import Batch
-from fade_core.torch.losses import aggregate, apa, awr, grpo, ppo_clip, whiten
+from fade_core.torch.losses import apa, awr, grpo, ppo_clip
 
 LOGP = torch.log(torch.tensor([[0.5, 0.4], [0.3, 0.9]], dtype=torch.float64))
 OLD = torch.log(torch.tensor([[0.25, 0.5], [0.3, 0.1]], dtype=torch.float64))
