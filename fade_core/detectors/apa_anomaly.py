@@ -19,7 +19,7 @@ class Settings:
         mean_errors: Standard errors above 0 of the residual's mean that count.
         flat_steps: Steps within which the residual must have fallen.
         flat_fall: By which share of its first value, in (0, 1).
-        unreachable_share: Share of unreachable targets worth a notice, in [0, 1].
+        unreachable_share: Share of unreachable targets worth telling, in [0, 1].
         awr_ess: Effective share of AWR's weights below which a few tokens carry all.
         explained_variance: Below this the critic's advantages are noise.
     """
@@ -84,7 +84,7 @@ def step(
     following = _next(state, seen, settings)
     for length, needed, symptom, advice in _symptoms(following, settings):
         if length >= needed:
-            severity: Severity = "notice" if symptom in ("unreachable", "flat") else "warning"
+            severity: Severity = "info" if symptom in ("unreachable", "flat") else "warning"
             evidence = _evidence(seen, symptom)
             return following, KLFinding(NAME, severity, evidence, advice)
     return following, None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-Severity = Literal["notice", "warning", "error"]
+Severity = Literal["info", "warning", "critical"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,7 @@ class KLFinding:
 
     Attributes:
         detector: Name of the detector.
-        severity: ``notice``, ``warning`` or ``error``.
+        severity: ``info``, ``warning`` or ``critical``.
         evidence: What was seen, by name; numbers with their unit in the name, or text.
         advice: What to look at or to change.
     """

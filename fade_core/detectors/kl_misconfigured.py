@@ -11,9 +11,9 @@ NAME = "kl_misconfigured"
 
 SEVERITIES: dict[Verdict, Severity] = {
     Verdict.BIASED: "warning",
-    Verdict.NOT_A_REFERENCE_KL: "notice",
-    Verdict.NO_REGULARISATION: "error",
-    Verdict.DOES_NOT_RUN: "error",
+    Verdict.NOT_A_REFERENCE_KL: "info",
+    Verdict.NO_REGULARISATION: "critical",
+    Verdict.DOES_NOT_RUN: "critical",
 }
 """Of the verdicts that are a finding at all."""
 
@@ -42,7 +42,7 @@ def from_audit(audit: Audit) -> KLFinding | None:
         "confidence": audit.confidence,
         "rules": ", ".join(remark.id for remark in audit.remarks),
     }
-    severity = "error" if errors else SEVERITIES[audit.verdict]
+    severity = "critical" if errors else SEVERITIES[audit.verdict]
     return KLFinding(NAME, severity, evidence, audit.change)
 
 
@@ -116,12 +116,12 @@ def step(
             "k3_trimmed_per_token": seen.k3_trimmed_per_token,
         }
         return following, _finding(
-            "notice", evidence, "a few tokens make the mean of k3: read the median and the "
+            "info", evidence, "a few tokens make the mean of k3: read the median and the "
             "trimmed mean, and look at those tokens"
         )  # fmt: skip
     if following.frozen >= settings.frozen_steps:
         return following, _finding(
-            "notice", {"k3_per_token": seen.k3_per_token}, "the policy does not leave its "
+            "info", {"k3_per_token": seen.k3_per_token}, "the policy does not leave its "
             "reference: beta dominates, or nothing is learned"
         )  # fmt: skip
     return following, None

@@ -27,14 +27,14 @@ class Settings:
         z: Standard errors of mean(ref/pi) - 1 that count, > 0.
         steps: Consecutive steps that make a finding, >= 1.
         first_step_kl_per_token: KL to the reference at step 0 above this is no rounding, nats.
-        drift_notice_k3_per_token: Drift from the sampler worth a notice, nats.
+        drift_info_k3_per_token: Drift from the sampler worth telling, nats.
         drift_warning_k3_per_token: Drift worth a warning, nats.
     """
 
     z: float = 5.0
     steps: int = 3
     first_step_kl_per_token: float = 1e-6
-    drift_notice_k3_per_token: float = 1e-3
+    drift_info_k3_per_token: float = 1e-3
     drift_warning_k3_per_token: float = 1e-2
 
 
@@ -47,7 +47,7 @@ class State:
         low: Consecutive steps with z below the limit.
         high: Consecutive steps with z above it.
         negative: Consecutive steps with k1 below 0 by its error and k3 above 0.
-        drifting: Consecutive steps with drift above the notice.
+        drifting: Consecutive steps with drift worth telling.
     """
 
     steps_seen: int = 0
@@ -82,7 +82,7 @@ def step(
         low=_run(state.low, seen.ratio_excess_z < -limit),
         high=_run(state.high, seen.ratio_excess_z > limit),
         negative=_run(state.negative, _negative(seen)),
-        drifting=_run(state.drifting, seen.drift_k3_per_token > settings.drift_notice_k3_per_token),
+        drifting=_run(state.drifting, seen.drift_k3_per_token > settings.drift_info_k3_per_token),
     )
     for said in (
         _first_step(state, seen, settings),
@@ -126,7 +126,7 @@ def _sampling(state: State, seen: KLStatistics, settings: Settings) -> KLFinding
         "k3_per_token": seen.k3_per_token,
         "looks_like": f"{hint} than it is scored",
     }
-    return KLFinding(NAME, "error", evidence, ADVICE)
+    return KLFinding(NAME, "critical", evidence, ADVICE)
 
 
 def _drift(state: State, seen: KLStatistics, settings: Settings) -> KLFinding | None:
@@ -137,4 +137,4 @@ def _drift(state: State, seen: KLStatistics, settings: Settings) -> KLFinding | 
         "drift_k3_per_token": seen.drift_k3_per_token,
         "drift_ess": seen.drift_ess,
     }
-    return KLFinding(NAME, "warning" if worse else "notice", evidence, ADVICE)
+    return KLFinding(NAME, "warning" if worse else "info", evidence, ADVICE)

@@ -1,1 +1,1 @@
-"""The bodies of the commands, one file each."""
+"""One module a command; each imports what it needs when it runs."""

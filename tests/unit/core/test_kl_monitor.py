@@ -130,7 +130,7 @@ def findings(steps: list[KLStatistics]) -> list[KLFinding]:
 )
 def test_a_wrong_temperature_is_found_from_samples(temperature: float, looks_like: str) -> None:
     found = findings(sampled(temperature))
-    assert [finding.severity for finding in found] == ["error", "error"]
+    assert [finding.severity for finding in found] == ["critical", "critical"]
     assert str(found[0].evidence["looks_like"]).startswith(looks_like)
 
 
@@ -157,7 +157,7 @@ def test_a_kl_before_the_first_update_is_a_wrong_reference() -> None:
     assert kl_sampling_mismatch.step(kl_sampling_mismatch.State(), same)[1] is None
 
 
-@pytest.mark.parametrize(("drift", "severity"), [(0.005, "notice"), (0.05, "warning")])
+@pytest.mark.parametrize(("drift", "severity"), [(0.005, "info"), (0.05, "warning")])
 def test_a_lasting_drift_from_the_sampler_is_graded(drift: float, severity: str) -> None:
     found = findings([dataclasses.replace(quiet(), drift_k3_per_token=drift)] * 3)
     assert [finding.severity for finding in found] == [severity]
@@ -166,8 +166,8 @@ def test_a_lasting_drift_from_the_sampler_is_graded(drift: float, severity: str)
 @pytest.mark.parametrize(
     ("settings", "trainer", "severity"),
     [
-        ({"use_kl_loss": True, "kl_loss_coef": 0.1}, "slime", "error"),
-        ({"kl_tau": 0.1}, "prime-rl", "notice"),
+        ({"use_kl_loss": True, "kl_loss_coef": 0.1}, "slime", "critical"),
+        ({"kl_tau": 0.1}, "prime-rl", "info"),
         ({}, "ms-swift", "warning"),
         ({}, "areal", None),
         ({}, "verl", None),
@@ -249,7 +249,7 @@ APA = apa_statistics(LOGP, REF, np.array([[1.0, -1.0], [0.0, 0.0]]), MASK, 1.0)
     [
         ({"slope": -1.0, "r_squared": 0.5}, "negative_slope", "warning"),
         ({"residual_mean": 1.0, "residual_mean_stderr": 0.1}, "positive_mean", "warning"),
-        ({"unreachable_share": 0.9}, "unreachable", "notice"),
+        ({"unreachable_share": 0.9}, "unreachable", "info"),
     ],
 )
 def test_a_fault_of_apa_is_named(changed: dict[str, Any], symptom: str, severity: str) -> None:
