@@ -5,7 +5,7 @@ Shapes: ``N`` sequences, ``T`` token positions. The losses with gradients are in
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,6 +40,10 @@ class ApaStatistics:
     r_squared: float
     unreachable_share: float
     tokens: int
+
+    def as_extra(self) -> dict[str, float]:
+        """Return the statistics as extra fields of a step record, ``apa_`` before each name."""
+        return {f"apa_{name}": float(number) for name, number in asdict(self).items()}
 
 
 def apa_statistics(

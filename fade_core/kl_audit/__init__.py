@@ -7,5 +7,6 @@
 ``detect``    which trainer a configuration is of
 ``advice``    the change to make, in each trainer's own keys
 ``trainers``  one small reader a trainer
+``live``      a live configuration object as a mapping
 ``examples``  documented configurations, for the docs and the tests
 """

@@ -56,22 +56,24 @@ PROGRAMS: tuple[tuple[str, str], ...] = (
 )
 """Parts of a program's name or class, the first that fits wins."""
 
+TRL_KEYS = (*trl.ONLY_GRPO, *trl.ONLY_RLOO, *trl.OWN_PPO, "num_generations")
+
 KEYS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("verl", ("actor_rollout_ref.actor.use_kl_loss", "actor_rollout_ref.model.path")),
-    ("verl", ("actor_rollout_ref.actor.kl_loss_coef", "actor_rollout_ref.rollout.n")),
+    ("verl", ("actor.kl_loss_coef", "actor.kl_loss_type", "actor.use_kl_loss")),
     ("skyrl", ("trainer.algorithm.advantage_estimator", "trainer.algorithm.kl_estimator_type")),
     ("skyrl", ("trainer.algorithm.use_kl_loss", "trainer.algorithm.use_kl_in_reward")),
     ("verl", ("algorithm.adv_estimator", "algorithm.use_kl_in_reward", "algorithm.kl_penalty")),
     ("openrlhf", ("algo.kl.init_coef", "algo.kl.estimator", "algo.kl.use_loss", "init_kl_coef")),
     ("nemo-rl", ("reference_policy_kl_penalty", "reference_policy_kl_type")),
-    ("areal", ("kl_ctl",)),
+    ("areal", ("kl_ctl", "actor.kl_estimator")),
     ("prime-rl", ("loss.kl_tau", "trainer.loss.adv_tau", "loss.dppo_mask_low")),
-    ("ms-swift", ("rlhf_type", "kl_in_reward")),
+    ("ms-swift", ("^rlhf_type", "^kl_in_reward")),
     ("tinker", ("kl_penalty_coef", "kl_discount_factor")),
-    ("slime", ("kl_loss_type", "use_unbiased_kl", "kl_loss_coef", "n_samples_per_prompt")),
-    ("trl", (*trl.ONLY_GRPO, *trl.ONLY_RLOO, "num_generations", *trl.ONLY_PPO)),
+    ("slime", ("^kl_loss_type", "^use_unbiased_kl", "^kl_loss_coef")),
+    ("trl", tuple(f"^{name}" for name in TRL_KEYS)),
 )
-"""Keys that give a trainer away, most particular first."""
+"""Keys that give a trainer away, most particular first; ``^`` before keys that are not nested."""
 
 
 def detect_trainer(config: Config) -> str:
@@ -90,8 +92,12 @@ def detect_trainer(config: Config) -> str:
         if part in f"{config.command} ":
             return trainer
     for trainer, names in KEYS:
-        if config.has(*names):
+        if any(_has(config, name) for name in names):
             return trainer
     raise CannotTellError(
         f"no key of a trainer that was read is in it; name the trainer: {', '.join(READERS)}"
     )
+
+
+def _has(config: Config, name: str) -> bool:
+    return name[1:] in config.flat if name.startswith("^") else config.has(name)

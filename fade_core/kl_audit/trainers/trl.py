@@ -22,7 +22,8 @@ ONLY_GRPO = (
     "steps_per_generation",
 )
 ONLY_RLOO = ("normalize_advantages", "rloo_k")
-ONLY_PPO = ("kl_coef", "kl_estimator", "vf_coef", "whiten_rewards")
+OWN_PPO = ("kl_estimator", "vf_coef", "whiten_rewards", "num_ppo_epochs")
+ONLY_PPO = ("kl_coef", *OWN_PPO)
 
 
 def read(config: Config, version: Version | None) -> Setup:

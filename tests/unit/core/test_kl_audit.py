@@ -3,13 +3,12 @@
 import pytest
 
 from fade_core.errors import SettingError
-from fade_core.kl_audit.advice import ADVICE, NO_SUCH_SETTING, to_token, to_unbiased
+from fade_core.kl_audit.advice import ADVICE
 from fade_core.kl_audit.audit import Audit, audit_config
-from fade_core.kl_audit.config import CannotTellError, Config, parse_version
-from fade_core.kl_audit.detect import READERS, detect_trainer
+from fade_core.kl_audit.detect import READERS
 from fade_core.kl_audit.examples import EXAMPLES, trainer_table
 from fade_core.kl_audit.rules import RULES
-from fade_core.kl_audit.setup import Confidence, Term
+from fade_core.kl_audit.setup import Confidence
 from fade_core.kl_table import Verdict
 from fadewatch.config_text import read_source
 from tests.helpers import DATA
@@ -230,52 +229,3 @@ def test_an_unknown_trainer_is_named() -> None:
     with pytest.raises(SettingError, match="known: trl"):
         audit_config({}, "mystery")
     assert "name the trainer" in audit_config({"learning_rate": 1}).reason
-
-
-def test_a_version_that_is_none_is_an_unknown_answer() -> None:
-    assert "no version number" in verdict_of("trl-grpo", "main", beta=0.1).reason
-
-
-@pytest.mark.parametrize(
-    ("text", "numbers"), [("v0.7.1", (0, 7, 1)), ("1.10.0.dev0", (1, 10, 0)), ("2.0rc1", (2, 0))]
-)
-def test_a_version_is_its_numbers(text: str, numbers: tuple[int, ...]) -> None:
-    assert parse_version(text) == numbers
-
-
-@pytest.mark.parametrize(
-    ("command", "trainer"),
-    [
-        ("python -m skyrl.train.entrypoints.main_base", "skyrl"),
-        ("uv run examples/run_grpo_math.py", "nemo-rl"),
-        ("trl rloo", "trl"),
-    ],
-)
-def test_the_program_gives_the_trainer_away(command: str, trainer: str) -> None:
-    assert detect_trainer(Config({"_command": command})) == trainer
-
-
-@pytest.mark.parametrize("name", ["grpo", "rloo", "ppo"])
-def test_the_class_of_a_trl_dump_chooses_the_trainer(name: str) -> None:
-    mapping = {"_command": f"{name.upper()}Config", "beta": 0.1, "kl_coef": 0.1}
-    assert audit_config(mapping, "trl", "1.16.0").trainer == f"trl-{name}"
-
-
-def test_a_key_set_twice_is_not_guessed() -> None:
-    mapping = {"a": {"kl_ctl": 0.1}, "b": {"kl_ctl": 0.2}}
-    with pytest.raises(CannotTellError, match="more than once"):
-        Config(mapping).get("kl_ctl")
-    assert Config({"a": {"kl_ctl": 0.1}, "b": {"kl_ctl": 0.1}}).get("kl_ctl") == 0.1
-    assert Config({"on": "yes"}).flag("on", default=False)
-
-
-def test_what_was_not_enumerated_is_not_judged() -> None:
-    with pytest.raises(CannotTellError, match="not enumerated"):
-        Term("rho-abs", 1.0, "--kl-loss-type abs")
-    assert verdict_of("slime", use_kl_loss=True, kl_loss_coef=0.1, kl_loss_type="abs",
-                      use_unbiased_kl=True).verdict is Verdict.UNKNOWN  # fmt: skip
-
-
-def test_advice_falls_back_to_what_there_is() -> None:
-    assert to_unbiased("prime-rl") == NO_SUCH_SETTING == to_token("prime-rl")
-    assert to_token("areal") == to_unbiased("areal")

@@ -213,6 +213,7 @@ def test_apa_statistics_are_those_done_by_hand() -> None:
     assert seen.slope == pytest.approx(np.polyfit(a, d, 1)[0])
     assert seen.r_squared == pytest.approx(np.corrcoef(a, d)[0, 1] ** 2)
     assert seen.unreachable_share == pytest.approx(2 / 3)
+    assert seen.as_extra()["apa_tokens"] == 3.0
 
 
 def test_apa_of_equal_advantages_has_no_slope() -> None:
