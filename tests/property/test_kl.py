@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -18,22 +18,28 @@ from fade_core.kl_placement import credit
 from fade_core.kl_table import Penalty, combined, judge
 from fade_core.torch.kl import Batch, penalty_loss
 
+UNTIMED = settings(deadline=None)
+"""A machine that pauses fails no property."""
+
 ratios = arrays.arrays(np.float64, st.integers(1, 30), elements=st.floats(-8.0, 8.0))
 estimators = st.sampled_from(["k1", "k2", "k3", "abs"])
 limits = st.floats(0.1, 50.0)
 logps = arrays.arrays(np.float64, (3, 4), elements=st.floats(-8.0, -0.01))
 
 
+@UNTIMED
 @given(ratios)
 def test_k3_less_k1_is_the_ratio_less_one(d: Any) -> None:
     assert np.allclose(estimate(d, "k3") - estimate(d, "k1"), np.exp(-d) - 1.0, atol=1e-9)
 
 
+@UNTIMED
 @given(ratios)
 def test_k2_k3_and_abs_are_never_negative(d: Any) -> None:
     assert all((estimate(d, name) >= 0.0).all() for name in ("k2", "k3", "abs"))
 
 
+@UNTIMED
 @given(st.floats(-6.0, 6.0), estimators)
 def test_the_slope_is_the_derivative(d: float, name: Any) -> None:
     step = 1e-6
@@ -43,6 +49,7 @@ def test_the_slope_is_the_derivative(d: float, name: Any) -> None:
     assert math.isclose(float(slope(d, name)), finite, rel_tol=1e-5, abs_tol=1e-5)
 
 
+@UNTIMED
 @given(st.floats(-60.0, 60.0), estimators, limits, limits)
 def test_the_slope_is_zero_exactly_in_the_dead_zone(
     d: float, name: Any, first: float, second: float
@@ -54,6 +61,7 @@ def test_the_slope_is_zero_exactly_in_the_dead_zone(
         assert (float(slope(d, name, clamp)) == 0.0) == (not low < d < high)
 
 
+@UNTIMED
 @given(arrays.arrays(np.float64, (2, 5), elements=st.floats(-5.0, 5.0)))
 def test_a_divergence_is_positive_and_zero_of_itself(logits: Any) -> None:
     pi, ref = (row - np.log(np.exp(row).sum()) for row in logits)
@@ -62,6 +70,7 @@ def test_a_divergence_is_positive_and_zero_of_itself(logits: Any) -> None:
     assert full_kl(pi, pi) == 0.0
 
 
+@UNTIMED
 @given(logps)
 def test_charging_to_go_starts_with_the_sum(penalty: Any) -> None:
     mask = np.ones_like(penalty)
@@ -69,6 +78,7 @@ def test_charging_to_go_starts_with_the_sum(penalty: Any) -> None:
     assert np.allclose(first, credit(penalty, mask, "sum")[:, 0])
 
 
+@UNTIMED
 @given(logps, logps, logps)
 def test_rho_k3_and_detached_rho_k2_have_one_gradient(logp: Any, ref: Any, old: Any) -> None:
     gradients: list[torch.Tensor] = []
@@ -83,6 +93,7 @@ def test_rho_k3_and_detached_rho_k2_have_one_gradient(logp: Any, ref: Any, old: 
     assert float((gradients[0] - gradients[1]).abs().max()) <= 1e-9 * scale * math.exp(8)
 
 
+@UNTIMED
 @given(logps, logps, logps)
 def test_every_penalty_ignores_what_is_masked(logp: Any, ref: Any, old: Any) -> None:
     mask = torch.ones(3, 4)
@@ -100,6 +111,7 @@ def test_every_penalty_ignores_what_is_masked(logp: Any, ref: Any, old: Any) -> 
             assert torch.allclose(losses[0], losses[1])
 
 
+@UNTIMED
 @given(logps, logps)
 def test_the_statistics_keep_the_identity_and_their_ranges(logp: Any, ref: Any) -> None:
     seen = kl_statistics(logp, ref, np.ones((3, 4)), ref)
@@ -111,6 +123,7 @@ def test_the_statistics_keep_the_identity_and_their_ranges(logp: Any, ref: Any) 
     assert 0.0 < seen.drift_ess <= 1.0 + 1e-12
 
 
+@UNTIMED
 @given(st.sampled_from(sorted(CONFIGURATIONS)), st.floats(0.01, 100.0))
 def test_a_scale_changes_no_verdict(name: str, scale: float) -> None:
     mix = CONFIGURATIONS[name].on_policy
@@ -122,7 +135,7 @@ keys = st.sampled_from(
      "kl_in_reward", "advantage_estimator", "algorithm.use_kl_in_reward", "actor.use_kl_loss",
      "algo.kl.estimator", "reference_policy_kl_type", "use_bias_correction_kl", "kl_tau"]
 )  # fmt: skip
-settings = st.one_of(
+values = st.one_of(
     st.none(),
     st.booleans(),
     st.floats(),
@@ -131,8 +144,9 @@ settings = st.one_of(
 )
 
 
+@UNTIMED
 @given(
-    st.dictionaries(keys, settings, max_size=6),
+    st.dictionaries(keys, values, max_size=6),
     st.one_of(st.none(), st.sampled_from(sorted(READERS))),
     st.one_of(st.none(), st.sampled_from(["0.5.0", "1.10.0", "main", ""])),
 )
