@@ -208,8 +208,7 @@ def test_exact_training_ends_where_the_reference_ends(label: str) -> None:
         float(p @ (logp.sum(dim=1) - star.log())),
         float(logp.sum(dim=1).min()),
     ]
-    # Four thousand steps carry the rounding of each: looser than one gradient.
-    assert got == pytest.approx(reference()["train"][label], rel=1e-6, abs=1e-9)
+    assert got == close(reference()["train"][label])
 
 
 def wave_logits(made: World) -> torch.Tensor:
