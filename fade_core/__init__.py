@@ -8,6 +8,12 @@
 ``passk``          unbiased pass@k
 ``diversity``      how many different answers, how many groups without spread
 ``whatif``         what other advantage functions would have made of recorded rewards
+``kl``             estimators of the KL to a reference; ``kl_placement``, ``kl_checks``
+``kl_table``       what a KL configuration regularises; ``kl_configurations`` all of them
+``kl_audit``       what a trainer's settings regularise, and what to change
+``kl_monitor``     the KL statistics of one step
+``losses``         APA and AWR: residuals, weights, what the critic explains
+``detectors``      streaming rules over a run
 ``errors``         the exceptions of this package
 ``torch``          the same on tensors; the one sub-package that needs torch
 

@@ -4,6 +4,7 @@ FadeError
 ├── ShapeError          (ValueError)   an array has the wrong rank or size
 ├── SettingError        (ValueError)   a tuning parameter is out of its range
 ├── RewardError         (ValueError)   a reward is outside the range that a method is defined on
+├── LogProbError        (ValueError)   a log-probability is nan, infinite or above 0
 └── UnknownMethodError  (LookupError)  no advantage function has that name
 """
 
@@ -22,6 +23,10 @@ class SettingError(FadeError, ValueError):
 
 class RewardError(FadeError, ValueError):
     """A reward is outside the range that a method is defined on."""
+
+
+class LogProbError(FadeError, ValueError):
+    """A log-probability is nan, infinite or above 0."""
 
 
 class UnknownMethodError(FadeError, LookupError):

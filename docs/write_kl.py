@@ -1,0 +1,25 @@
+"""Write the tables of ``kl.md`` from the data that the audit and the tests share.
+
+Run from the repository: ``python docs/write_kl.py``.
+"""
+
+import re
+from pathlib import Path
+
+from fade_core.kl_audit.examples import trainer_table
+from fade_core.torch.kl_report import configuration_table
+
+
+def main() -> None:
+    """Replace what stands between the markers of the page."""
+    page = Path(__file__).with_name("kl.md")
+    text = page.read_text(encoding="utf-8")
+    for name, table in (("configurations", configuration_table()), ("trainers", trainer_table())):
+        marked = f"<!-- {name} -->\n{table}\n<!-- /{name} -->"
+        pattern = rf"<!-- {name} -->\n.*?<!-- /{name} -->"
+        text = re.sub(pattern, lambda _, marked=marked: marked, text, flags=re.DOTALL)
+    page.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

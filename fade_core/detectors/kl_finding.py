@@ -1,0 +1,23 @@
+"""What a KL or APA detector saw at one step."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Severity = Literal["info", "warning", "critical"]
+
+
+@dataclass(frozen=True, slots=True)
+class KLFinding:
+    """One observation with its evidence and what to do about it.
+
+    Attributes:
+        detector: Name of the detector.
+        severity: ``info``, ``warning`` or ``critical``.
+        evidence: What was seen, by name; numbers with their unit in the name, or text.
+        advice: What to look at or to change.
+    """
+
+    detector: str
+    severity: Severity
+    evidence: dict[str, float | str] = field(default_factory=dict)
+    advice: str = ""

@@ -1,0 +1,1 @@
+"""One small reader a trainer: from its own keys to a ``Setup``."""

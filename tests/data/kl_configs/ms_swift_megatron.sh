@@ -1,0 +1,1 @@
+megatron rlhf --rlhf_type grpo --advantage_estimator reinforce_plus_plus --beta 0.01
