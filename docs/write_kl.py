@@ -3,7 +3,6 @@
 Run from the repository: ``python docs/write_kl.py``.
 """
 
-import re
 from pathlib import Path
 
 from fade_core.kl_audit.examples import trainer_table
@@ -15,9 +14,9 @@ def main() -> None:
     page = Path(__file__).with_name("kl.md")
     text = page.read_text(encoding="utf-8")
     for name, table in (("configurations", configuration_table()), ("trainers", trainer_table())):
-        marked = f"<!-- {name} -->\n{table}\n<!-- /{name} -->"
-        pattern = rf"<!-- {name} -->\n.*?<!-- /{name} -->"
-        text = re.sub(pattern, lambda _, marked=marked: marked, text, flags=re.DOTALL)
+        start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        before, _, rest = text.partition(start)
+        text = before + start + table + "\n" + end + rest.partition(end)[2]
     page.write_text(text, encoding="utf-8")
 
 

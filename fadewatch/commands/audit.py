@@ -6,12 +6,17 @@ from typing import Annotated
 
 import typer
 
+from fadewatch.commands.audit_kl import audit_kl
+
 app = typer.Typer(help="Work out what a function of the trainer really does.", no_args_is_help=True)
 
 
 @app.callback()
 def audit() -> None:
     """Work out what a function of the trainer really does."""
+
+
+app.command("kl")(audit_kl)
 
 
 @app.command()
