@@ -1,0 +1,68 @@
+"""Is the policy still doing its job? What several detectors ask before they call a harm."""
+
+import math
+
+from fade_core.findings import Proposal, View
+from fade_core.scheduler import DELTA_MIN, alpha_for, delta_for
+from fade_core.signals import Track
+
+SOLVED_AT = 0.97
+"""Score in [0, 1] from which a task counts as solved."""
+
+
+def score_track(view: View) -> Track | None:
+    """Return the solve rate's summary, else the mean reward's."""
+    return view.tracks.get("accuracy") or view.tracks.get("reward_mean")
+
+
+def span(track: Track) -> float:
+    """Return the size that a fall of the score is measured against.
+
+    The best level for scores that never were negative (zero is their floor), else the distance
+    between the best and the worst level.
+    """
+    return track.high if track.low >= 0.0 else track.high - track.low
+
+
+def fall(track: Track) -> float:
+    """Return by how much the score is below its best, in units of its span; 0 without a span."""
+    size = span(track)
+    return (track.high - track.level) / size if size > 0.0 else 0.0
+
+
+def solved(view: View) -> bool:
+    """Tell whether nothing is left to learn: a score in [0, 1] that sits at the top."""
+    track = score_track(view)
+    return track is not None and SOLVED_AT <= track.level <= track.high <= 1.0
+
+
+def harmed(view: View) -> bool:
+    """Tell whether the score lost a fifth of its best, and four deviations of its own noise."""
+    track = score_track(view)
+    return (
+        track is not None
+        and fall(track) >= 0.2
+        and track.high - track.level >= 4.0 * track.sigma
+    )  # fmt: skip
+
+
+def propose(view: View) -> Proposal | None:
+    """Propose the FADE schedule for the present solve rate and entropy, with its masses.
+
+    The entropy scale is half of the run's own initial entropy, so that a policy that starts at
+    0.3 nat is as steerable as one that starts at 2.
+
+    Source: FADE, arXiv:2607.01490, sections 2 and 8.
+
+    Returns:
+        None where the solve rate is not known or nothing can be steered (p is 0 or 1).
+    """
+    accuracy, entropy = view.tracks.get("accuracy"), view.tracks.get("entropy")
+    if accuracy is None or not 0.0 < accuracy.level < 1.0:
+        return None
+    alpha, delta, p = alpha_for(accuracy.level, 3.0), 1.0, accuracy.level
+    if entropy is not None:
+        half = math.exp(entropy.base) / 2.0
+        delta = delta_for(math.exp(entropy.level), half, DELTA_MIN, half)
+    mass = p * (1.0 - p) ** alpha
+    return Proposal(alpha, delta, mass, mass / delta)

@@ -1,0 +1,264 @@
+"""One bounded summary of every signal of a run: where it is, was and started, and its noise.
+
+The detectors read these summaries and never the records, so that a value is transformed and a
+``nan`` is kept out in one place, and one step costs the same however long the run is.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+MEDIAN_OF = 5
+"""Values of the short median: two wild ones change nothing."""
+
+BASE_OF = 8
+"""Values that make the level a run starts from."""
+
+PAST_BLOCKS = 32
+"""Blocks that hold the whole past; at this number neighbours are merged two by two."""
+
+NOISE_MEMORY = 50
+FALLOFF = 3.5
+"""Largest power of the step that counts as ordinary learning: signal ~ step ** 3.5."""
+
+
+class Track(NamedTuple):
+    """What is kept of one signal, in its transformed unit (the logarithm for positive scales).
+
+    Attributes:
+        count: Finite values so far.
+        seen: Index of the record that brought the newest value.
+        level: Median of the newest five values.
+        base: Mean level of the first eight values.
+        noise: Robust mean size of the change from one value to the next.
+        high: Highest level so far.
+        low: Lowest level so far.
+        same: Newest values in a row that are exactly equal.
+        recent: The newest five values.
+        past: Mean level of each block of the past, oldest first.
+        block: Values in a block.
+        filled: Values in the block that is being filled.
+        total: Sum of their levels.
+    """
+
+    count: int = 0
+    seen: int = -1
+    level: float = 0.0
+    base: float = 0.0
+    noise: float = 0.0
+    high: float = 0.0
+    low: float = 0.0
+    same: int = 0
+    recent: tuple[float, ...] = ()
+    past: tuple[float, ...] = ()
+    block: int = 1
+    filled: int = 0
+    total: float = 0.0
+
+    @property
+    def sigma(self) -> float:
+        """Standard deviation of one value around its path, from the changes: drift is ignored."""
+        return self.noise / 1.128
+
+    @property
+    def value(self) -> float:
+        """The newest value."""
+        return self.recent[-1]
+
+
+START = Track()
+
+
+def update(track: Track, value: float, index: int) -> Track:
+    """Advance a summary by one finite value.
+
+        level[t] = median(x[t-4..t])
+        noise[t] = noise[t-1] + w (min(|x[t] - x[t-1]|, 2 noise[t-1]) - noise[t-1])
+
+    The changes are cut at twice their mean, so spikes in up to half of the steps leave the noise
+    bounded; ``w`` is ``1/t`` and never below 1/50.
+
+    Args:
+        track: The summary before this value.
+        value: In the transformed unit; finite.
+        index: Of the record that brought it.
+
+    Returns:
+        The summary after it.
+
+    >>> track = START
+    >>> for index, value in enumerate([1.0, 1.2, 9.0, 1.1, 1.0]):
+    ...     track = update(track, value, index)
+    >>> (track.level, track.count)
+    (1.1, 5)
+    """
+    count = track.count + 1
+    if count == 1:
+        return Track(1, index, value, value, 0.0, value, value, 1, (value,), (value,))
+    last = track.recent[-1]
+    recent = (*track.recent[1 - MEDIAN_OF :], value)
+    level = sorted(recent)[len(recent) // 2]
+    change = abs(value - last)
+    noise = track.noise
+    if noise > 0.0:
+        noise += (min(change, 2.0 * noise) - noise) / min(count, NOISE_MEMORY)
+    else:
+        noise = change
+    past, block, filled, total = track.past, track.block, track.filled + 1, track.total + level
+    if filled == block:
+        past, filled, total = (*past, total / block), 0, 0.0
+        if len(past) == PAST_BLOCKS:
+            past = tuple((past[i] + past[i + 1]) / 2.0 for i in range(0, PAST_BLOCKS, 2))
+            block *= 2
+    return Track(
+        count,
+        index,
+        level,
+        track.base + (level - track.base) / count if count <= BASE_OF else track.base,
+        noise,
+        track.high if track.high >= level and count > MEDIAN_OF else _extreme(max, track, level),
+        track.low if track.low <= level and count > MEDIAN_OF else _extreme(min, track, level),
+        track.same + 1 if change == 0.0 else 1,
+        recent,
+        past,
+        block,
+        filled,
+        total,
+    )
+
+
+def _extreme(pick: Callable[[float, float], float], track: Track, level: float) -> float:
+    """Keep an extreme of the level; single values at the start are no level yet."""
+    before = track.high if pick is max else track.low
+    return level if track.count < MEDIAN_OF // 2 + 1 else pick(before, level)
+
+
+class Shift(NamedTuple):
+    """How far a level moved of late, and how far ordinary learning may move it.
+
+    Attributes:
+        change: Level now minus the level an eighth of the run ago (eight values at least).
+        allowance: Change that a power law of the step with exponent 3.5 would make, >= 0.5.
+    """
+
+    change: float
+    allowance: float
+
+
+def shift(track: Track) -> Shift:
+    """Compare a level with the one an eighth of the run ago.
+
+    Learning slows down: entropy, KL and length move like a power of the step, so over the last
+    eighth of any run they move by a bounded amount whatever the run's length or unit.
+
+    Args:
+        track: Of a signal in logarithms, at least one value.
+
+    Returns:
+        Change and allowance, both in units of the logarithm.
+    """
+    blocks = len(track.past)
+    at = max(0, min(7 * blocks // 8 - 1, blocks - 1 - 8 // track.block))
+    then = max(1.0, (at + 0.5) * track.block)
+    allowance = max(0.5, FALLOFF * math.log(max(track.count, 2) / then))
+    return Shift(track.level - track.past[at], allowance)
+
+
+def excess(change: float, track: Track, material: float, deviations: float) -> float:
+    """Score a change: 1 where it is both material and that many deviations of the run's noise.
+
+    Args:
+        change: In the unit of the track; a change in the harmless direction is negative.
+        track: Whose noise is the yardstick.
+        material: Smallest change that matters, > 0.
+        deviations: Of one value, by which it must exceed the noise.
+
+    Returns:
+        The smaller of the two ratios, so 1 and above is an alarm.
+    """
+    return change / max(material, deviations * track.noise / 1.128)
+
+
+def _log(value: float) -> float:
+    return math.log(value) if value > 1e-12 else math.log(1e-12)
+
+
+def _positive_log(value: float) -> float | None:
+    return math.log(value) if value > 0.0 else None
+
+
+def _same(value: float) -> float:
+    return value
+
+
+LINEAR = (
+    "accuracy", "reward_mean", "reward_std", "zero_variance_fraction", "all_solved_fraction",
+    "none_solved_fraction", "clip_fraction_high", "clip_fraction_low", "ratio_ess",
+    "truncated_fraction", "prompt_ess", "head_rank1_share", "staleness", "held_out", "loss",
+)  # fmt: skip
+POSITIVE = (
+    "kl", "grad_norm", "response_length_mean", "train_infer_abs_logprob_diff", "train_infer_k3",
+)  # fmt: skip
+TRANSFORMS: dict[str, Callable[[float], float | None]] = {
+    "entropy": _log,
+    **dict.fromkeys(POSITIVE, _positive_log),
+    **dict.fromkeys(LINEAR, _same),
+}
+HELD_OUT = (
+    "held_out", "held_out_score", "eval_accuracy", "eval_reward", "eval_reward_mean",
+    "eval_rewards/accuracy_reward/mean", "val_score",
+)  # fmt: skip
+"""Names under which a score on held-out prompts is recognised, best first."""
+
+
+def derive(record: Mapping[str, Any]) -> dict[str, float]:
+    """Return the signals that are computed from several fields of one record.
+
+    ``log_mass_ratio`` is ln(m_S / m_F), each mass at least a thousandth of the other; ``tails``
+    is ln((kurtosis + 3) (1 - z)): groups without variance, a share z, raise the kurtosis of the
+    rest by 1 / (1 - z) by construction; ``mass_offset`` is the solve rate where the mass is
+    minus the one where the prompts are.
+
+    Args:
+        record: Finite values by their canonical names.
+
+    Returns:
+        Transformed values by name; a signal whose fields are missing is absent.
+
+    >>> derive({"mass_success": 0.2, "mass_failure": 0.1})
+    {'log_mass_ratio': 0.6931471805599453}
+    """
+    found: dict[str, float] = {}
+    _derive_mass(record, found)
+    kurtosis = record.get("adv_kurtosis")
+    if kurtosis is not None:
+        alive = max(1.0 - record.get("zero_variance_fraction", 0.0), 0.02)
+        found["tails"] = math.log(max(kurtosis + 3.0, 0.5) * alive)
+    elif "adv_max" in record and record.get("adv_std", 0.0) > 0.0:
+        largest = max(abs(record["adv_max"]), abs(record.get("adv_min", 0.0)))
+        found["tails"] = 2.0 * _log(largest / record["adv_std"])
+    masses, prompts = record.get("mass_by_difficulty"), record.get("difficulty_histogram")
+    if masses and prompts and sum(masses) > 0.0 and sum(prompts) > 0.0:
+        found["mass_offset"] = _centre(masses) - _centre(prompts)
+    _derive_pass(record.get("pass_at_k"), found)
+    return found
+
+
+def _derive_mass(record: Mapping[str, Any], found: dict[str, float]) -> None:
+    success, failure = record.get("mass_success"), record.get("mass_failure")
+    if success is None or failure is None or max(success, failure) <= 0.0:
+        return
+    floor = 1e-3 * max(success, failure)
+    found["log_mass_ratio"] = math.log(max(success, floor) / max(failure, floor))
+
+
+def _derive_pass(pass_at_k: Mapping[Any, float] | None, found: dict[str, float]) -> None:
+    if pass_at_k:
+        by_k = sorted((int(k), value) for k, value in pass_at_k.items())
+        if by_k[0][0] < by_k[-1][0]:
+            found["pass_few"], found["pass_many"] = by_k[0][1], by_k[-1][1]
+
+
+def _centre(weights: list[float]) -> float:
+    bins = len(weights)
+    return sum((i + 0.5) / bins * w for i, w in enumerate(weights)) / sum(weights)
