@@ -14,10 +14,14 @@ MEDIAN_OF = 5
 BASE_OF = 8
 """Values that make the level a run starts from."""
 
+MEAN_OF = 8
+"""Memory of the average."""
+
 PAST_BLOCKS = 32
 """Blocks that hold the whole past; at this number neighbours are merged two by two."""
 
 NOISE_MEMORY = 50
+YOUNG = 20
 FALLOFF = 3.5
 """Largest power of the step that counts as ordinary learning: signal ~ step ** 3.5."""
 
@@ -31,8 +35,9 @@ class Track(NamedTuple):
         level: Median of the newest five values.
         base: Mean level of the first eight values.
         noise: Robust mean size of the change from one value to the next.
-        high: Highest level so far.
-        low: Lowest level so far.
+        mean: Average with a memory of eight values, for signals that jump between few values.
+        high: Highest such average so far, from the third value on.
+        low: Lowest such average so far.
         same: Newest values in a row that are exactly equal.
         recent: The newest five values.
         past: Mean level of each block of the past, oldest first.
@@ -46,6 +51,7 @@ class Track(NamedTuple):
     level: float = 0.0
     base: float = 0.0
     noise: float = 0.0
+    mean: float = 0.0
     high: float = 0.0
     low: float = 0.0
     same: int = 0
@@ -75,8 +81,10 @@ def update(track: Track, value: float, index: int) -> Track:
         level[t] = median(x[t-4..t])
         noise[t] = noise[t-1] + w (min(|x[t] - x[t-1]|, 2 noise[t-1]) - noise[t-1])
 
-    The changes are cut at twice their mean, so spikes in up to half of the steps leave the noise
-    bounded; ``w`` is ``1/t`` and never below 1/50.
+        mean[t] = mean[t-1] + clip(x[t] - mean[t-1], 3 sigma) / 8
+
+    Changes are cut at twice their mean (four times in the first twenty values), so spikes in a
+    third of the steps leave the noise bounded; ``w`` is ``1/t`` and never below 1/50.
 
     Args:
         track: The summary before this value.
@@ -94,16 +102,21 @@ def update(track: Track, value: float, index: int) -> Track:
     """
     count = track.count + 1
     if count == 1:
-        return Track(1, index, value, value, 0.0, value, value, 1, (value,), (value,))
+        return Track(1, index, value, value, 0.0, value, value, value, 1, (value,), (value,))
     last = track.recent[-1]
     recent = (*track.recent[1 - MEDIAN_OF :], value)
     level = sorted(recent)[len(recent) // 2]
     change = abs(value - last)
     noise = track.noise
     if noise > 0.0:
-        noise += (min(change, 2.0 * noise) - noise) / min(count, NOISE_MEMORY)
+        cut = 4.0 if count <= YOUNG else 2.0
+        noise += (min(change, cut * noise) - noise) / min(count, NOISE_MEMORY)
     else:
         noise = change
+    surprise, limit = value - track.mean, 3.0 * noise / 1.128
+    if count > MEAN_OF and abs(surprise) > limit:
+        surprise = math.copysign(limit, surprise)
+    mean = track.mean + surprise / min(count, MEAN_OF)
     past, block, filled, total = track.past, track.block, track.filled + 1, track.total + level
     if filled == block:
         past, filled, total = (*past, total / block), 0, 0.0
@@ -116,8 +129,9 @@ def update(track: Track, value: float, index: int) -> Track:
         level,
         track.base + (level - track.base) / count if count <= BASE_OF else track.base,
         noise,
-        track.high if track.high >= level and count > MEDIAN_OF else _extreme(max, track, level),
-        track.low if track.low <= level and count > MEDIAN_OF else _extreme(min, track, level),
+        mean,
+        mean if mean > track.high or count <= 3 else track.high,
+        mean if mean < track.low or count <= 3 else track.low,
         track.same + 1 if change == 0.0 else 1,
         recent,
         past,
@@ -125,12 +139,6 @@ def update(track: Track, value: float, index: int) -> Track:
         filled,
         total,
     )
-
-
-def _extreme(pick: Callable[[float, float], float], track: Track, level: float) -> float:
-    """Keep an extreme of the level; single values at the start are no level yet."""
-    before = track.high if pick is max else track.low
-    return level if track.count < MEDIAN_OF // 2 + 1 else pick(before, level)
 
 
 class Shift(NamedTuple):

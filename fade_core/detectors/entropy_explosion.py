@@ -27,7 +27,7 @@ TEXT = Text(
 def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     """Advance by one record.
 
-        fast = (ln H now - ln H an eighth of the run ago) / max(power-law allowance, 6 sigma)
+        fast = (ln H now - ln H an eighth of the run ago) / max(2/3 of the power-law allowance, 6 sigma)
         high = (ln H now - ln H at the start) / max(ln 1.5, 6 sigma)
         score = min(fast, high), or (ln H now - ln H at the start) / ln 6 if that is larger
 
@@ -51,7 +51,7 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     if track.seen == view.index:
         change, allowance = shift(track)
         total = track.level - track.base
-        fast = min(excess(change, track, allowance, 6.0), excess(total, track, 0.405, 6.0))
+        fast = min(excess(change, track, allowance / 1.5, 6.0), excess(total, track, 0.405, 6.0))
         score = max(fast, excess(total, track, 1.792, 6.0))
         critical = score >= 1.0 and total >= 1.386 and harmed(view)
         state = advance(state, view.step, score, critical=critical)

@@ -42,11 +42,11 @@ def step(state: State, view: View) -> tuple[State, Finding | None]:
 
         a record is dead when all groups are without variance, else when the reward's deviation
         is 0, else when the mean reward is exactly the one before
-        score = (judged records / 8) where 85 % of them are dead, else 0
+        score = (judged records / 6) where 85 % of them are dead, else 0
 
     Always critical, except where the score sits at the top: then the task is solved.
 
-    Good at: broken rewards and impossible data, within eight records. Bad at: a reward that is
+    Good at: broken rewards and impossible data, from the eighth record. Bad at: a reward that is
     noise (it has variance); runs that die later are ``zero_variance``.
 
     Source: the request in verl issue 7405: a run without signal is reported as a success.
@@ -61,7 +61,7 @@ def step(state: State, view: View) -> tuple[State, Finding | None]:
         judged = min(state.judged + 1, UNTIL)
         count = min(state.dead + dead, UNTIL)
         hopeless = dead and count >= 0.85 * judged and not solved(view)
-        score = judged / 8.0 if hopeless else 0.0
+        score = judged / 6.0 if hopeless else 0.0
         state = State(advance(state.watch, view.step, score, critical=True), judged, count)
     if not state.on:
         return state, None

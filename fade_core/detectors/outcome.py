@@ -10,6 +10,12 @@ SOLVED_AT = 0.97
 """Score in [0, 1] from which a task counts as solved."""
 
 
+THIRD = 1.0 / 3.0
+
+HARM_SIGMA = 2.5
+"""Fall in deviations of one value; about ten deviations of the average of eight."""
+
+
 def score_track(view: View) -> Track | None:
     """Return the solve rate's summary, else the mean reward's."""
     return view.tracks.get("accuracy") or view.tracks.get("reward_mean")
@@ -18,32 +24,38 @@ def score_track(view: View) -> Track | None:
 def span(track: Track) -> float:
     """Return the size that a fall of the score is measured against.
 
-    The best level for scores that never were negative (zero is their floor), else the distance
-    between the best and the worst level.
+    The best average for scores that never were negative (zero is their floor), else the distance
+    between the best and the worst, and at least eight deviations: a band of noise is no range.
     """
-    return track.high if track.low >= 0.0 else track.high - track.low
+    if track.low >= 0.0:
+        return track.high
+    return max(track.high - track.low, 8.0 * track.sigma)
 
 
-def fall(track: Track) -> float:
-    """Return by how much the score is below its best, in units of its span; 0 without a span."""
-    size = span(track)
-    return (track.high - track.level) / size if size > 0.0 else 0.0
+def lost(track: Track) -> float:
+    """Return by how much the score is below its best average.
+
+    The average of eight speaks, and the median of five where it shows a crash: a third of the
+    span, six deviations of one value.
+    """
+    crash = track.high - track.level
+    if crash >= THIRD * span(track) and crash >= 6.0 * track.sigma:
+        return max(crash, track.high - track.mean)
+    return track.high - track.mean
 
 
 def solved(view: View) -> bool:
     """Tell whether nothing is left to learn: a score in [0, 1] that sits at the top."""
     track = score_track(view)
-    return track is not None and SOLVED_AT <= track.level <= track.high <= 1.0
+    return track is not None and SOLVED_AT <= track.level and track.high <= 1.0
 
 
 def harmed(view: View) -> bool:
-    """Tell whether the score lost a fifth of its best, and four deviations of its own noise."""
+    """Tell whether the score lost a fifth of its best, beyond its own noise."""
     track = score_track(view)
-    return (
-        track is not None
-        and fall(track) >= 0.2
-        and track.high - track.level >= 4.0 * track.sigma
-    )  # fmt: skip
+    if track is None:
+        return False
+    return lost(track) >= max(0.2 * span(track), HARM_SIGMA * track.sigma, 1e-12)
 
 
 def propose(view: View) -> Proposal | None:

@@ -1,6 +1,6 @@
 """The score falls back from its best."""
 
-from fade_core.detectors.outcome import score_track, span
+from fade_core.detectors.outcome import THIRD, lost, score_track, span
 from fade_core.detectors.watch import OFF, Watch, advance, finding
 from fade_core.findings import Finding, Text, View
 
@@ -20,11 +20,12 @@ TEXT = Text(
 def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     """Advance by one record; ``accuracy`` is read, else ``reward_mean``.
 
-        fall = best level - level now
-        score = max(fall / max(0.2 span, 5 sigma), fall / max(0.4 span, 4 sigma))
+        fall = best average - average now, each of about eight values
+        score = max(fall / max(0.2 span, 2.5 sigma), fall / max(span / 3, 2 sigma))
 
-    ``span`` is the best level of a score that never was negative, else best minus worst.
-    Critical where 0.4 of it is lost.
+    ``span`` is the best of a score that never was negative, else best minus worst. A
+    crash is seen in the median of five before the average shows it.
+    Critical where a third of it is lost.
 
     Good at: saying that harm is done, in any unit of reward. Bad at: being early: every other
     detector is there to come first. A slow fall inside the noise is not seen.
@@ -40,19 +41,19 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     if track is None:
         return state, None
     if track.seen == view.index:
-        size, sigma, lost = span(track), track.sigma, track.high - track.level
+        size, sigma, fall = span(track), track.sigma, lost(track)
         score = 0.0
-        if lost > 0.0:
+        if fall > 0.0:
             score = max(
-                lost / max(0.2 * size, 5.0 * sigma), lost / max(0.4 * size, 4.0 * sigma)
+                fall / max(0.2 * size, 2.5 * sigma), fall / max(THIRD * size, 2.0 * sigma)
             )  # fmt: skip
-        state = advance(state, view.step, score, critical=lost >= 0.4 * size)
+        state = advance(state, view.step, score, critical=fall >= THIRD * size)
     if not state.on:
         return state, None
     evidence = {
-        "score": track.level,
+        "score": track.mean,
         "best": track.high,
-        "lost_share": (track.high - track.level) / max(span(track), 1e-12),
-        "deviations": (track.high - track.level) / max(track.sigma, 1e-9),
+        "lost_share": lost(track) / max(span(track), 1e-12),
+        "deviations": lost(track) / max(track.sigma, 1e-9),
     }
     return state, finding(ID, state, view, evidence, TEXT)

@@ -1,6 +1,6 @@
 """Ever more groups have equal rewards, and carry no gradient."""
 
-from fade_core.detectors.outcome import propose, score_track, solved
+from fade_core.detectors.outcome import harmed, propose, score_track, solved
 from fade_core.detectors.watch import OFF, Watch, advance, finding
 from fade_core.findings import Finding, Text, View
 from fade_core.signals import excess
@@ -34,8 +34,8 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
         score = (z now - z at the start) / max(0.55 (1 - z at the start), 3 sigma)
 
     Two variants: all solved where those groups (or, if they are not told apart, the score) are
-    above a half, else none solved. Critical from z = 0.95 on, unless the task is solved; then
-    it is an ``info``.
+    above a half, else none solved. Critical from z = 0.95 on where none are solved or the score
+    is harmed; an ``info`` where the task is solved.
 
     Good at: the slow death of the signal in a run that looks perfect. Bad at: a data set without
     signal from the first step, which is ``no_learning_signal``.
@@ -56,9 +56,8 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
         room = max(0.55 * (1.0 - track.base), 0.1)
         score = excess(track.level - track.base, track, room, 3.0)
         ceiling = 1 if score >= 1.0 and solved(view) else 3
-        state = advance(
-            state, view.step, score, critical=track.level >= 0.95, ceiling=ceiling, hold=4
-        )
+        critical = track.level >= 0.95 and (harmed(view) or not _easy(view))
+        state = advance(state, view.step, score, critical=critical, ceiling=ceiling, hold=4)
     if not state.on:
         return state, None
     easy = _easy(view)
