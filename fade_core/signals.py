@@ -103,42 +103,57 @@ def update(track: Track, value: float, index: int) -> Track:
     count = track.count + 1
     if count == 1:
         return Track(1, index, value, value, 0.0, value, value, value, 1, (value,), (value,))
-    last = track.recent[-1]
-    recent = (*track.recent[1 - MEDIAN_OF :], value)
+    # Unpacked, built as a bare tuple: this runs for every signal of every step.
+    _, _, _, base, noise, mean, high, low, same, recent, past, block, filled, total = track
+    change = abs(value - recent[-1])
+    recent = (*recent[1 - MEDIAN_OF :], value)
     level = sorted(recent)[len(recent) // 2]
-    change = abs(value - last)
-    noise = track.noise
-    if noise > 0.0:
-        cut = 4.0 if count <= YOUNG else 2.0
-        noise += (min(change, cut * noise) - noise) / min(count, NOISE_MEMORY)
+    if count <= YOUNG:
+        base, noise, mean = _young(track, count, value, level, change)
     else:
-        noise = change
-    surprise, limit = value - track.mean, 3.0 * noise / 1.128
-    if count > MEAN_OF and abs(surprise) > limit:
-        surprise = math.copysign(limit, surprise)
-    mean = track.mean + surprise / min(count, MEAN_OF)
-    past, block, filled, total = track.past, track.block, track.filled + 1, track.total + level
+        # Zero so far: the first change is all that is known of the noise.
+        cut = change if change < 2.0 * noise or noise == 0.0 else 2.0 * noise
+        noise += (cut - noise) / (count if count < NOISE_MEMORY else NOISE_MEMORY)
+        mean += _clip(value - mean, 3.0 * noise / 1.128) / MEAN_OF
+    if count <= 3 or mean > high:
+        high = mean
+    if count <= 3 or mean < low:
+        low = mean
+    filled += 1
+    total += level
     if filled == block:
-        past, filled, total = (*past, total / block), 0, 0.0
-        if len(past) == PAST_BLOCKS:
-            past = tuple((past[i] + past[i + 1]) / 2.0 for i in range(0, PAST_BLOCKS, 2))
-            block *= 2
-    return Track(
-        count,
-        index,
-        level,
-        track.base + (level - track.base) / count if count <= BASE_OF else track.base,
-        noise,
-        mean,
-        mean if mean > track.high or count <= 3 else track.high,
-        mean if mean < track.low or count <= 3 else track.low,
-        track.same + 1 if change == 0.0 else 1,
-        recent,
-        past,
-        block,
-        filled,
-        total,
+        past, block = _push(past, total / block, block)
+        filled, total = 0, 0.0
+    same = same + 1 if change == 0.0 else 1
+    return tuple.__new__(
+        Track,
+        (count, index, level, base, noise, mean, high, low, same, recent, past, block, filled, total),
     )
+
+
+def _clip(value: float, limit: float) -> float:
+    if value > limit:
+        return limit
+    return value if value > -limit else -limit
+
+
+def _young(
+    track: Track, count: int, value: float, level: float, change: float
+) -> tuple[float, float, float]:
+    """Return base, noise and mean while they settle, over the first twenty values."""
+    base, noise, mean = track.base, track.noise, track.mean
+    noise = noise + (min(change, 4.0 * noise) - noise) / count if noise > 0.0 else change
+    if count > BASE_OF:
+        return base, noise, mean + _clip(value - mean, 3.0 * noise / 1.128) / MEAN_OF
+    return base + (level - base) / count, noise, mean + (value - mean) / count
+
+
+def _push(past: tuple[float, ...], block_mean: float, block: int) -> tuple[tuple[float, ...], int]:
+    """Append a block; at the limit merge neighbours, so that every block holds twice as many."""
+    past = (*past, block_mean)
+    if len(past) < PAST_BLOCKS:
+        return past, block
+    return tuple((past[i] + past[i + 1]) / 2.0 for i in range(0, PAST_BLOCKS, 2)), 2 * block
 
 
 class Shift(NamedTuple):
@@ -202,7 +217,7 @@ def _same(value: float) -> float:
 LINEAR = (
     "accuracy", "reward_mean", "reward_std", "zero_variance_fraction", "all_solved_fraction",
     "none_solved_fraction", "clip_fraction_high", "clip_fraction_low", "ratio_ess",
-    "truncated_fraction", "prompt_ess", "head_rank1_share", "staleness", "held_out", "loss",
+    "truncated_fraction", "prompt_ess", "head_rank1_share", "staleness", "held_out",
 )  # fmt: skip
 POSITIVE = (
     "kl", "grad_norm", "response_length_mean", "train_infer_abs_logprob_diff", "train_infer_k3",
