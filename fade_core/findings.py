@@ -1,6 +1,7 @@
 """What a detector says: the finding, its texts and the schedule it proposes."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from fade_core.signals import Track
@@ -64,7 +65,8 @@ class Finding(NamedTuple):
     proposal: Proposal | None = None
 
 
-class View(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class View:
     """All that a detector may look at in one step.
 
     Attributes:

@@ -1,6 +1,5 @@
 """All detectors over one run: a pure step over a state that can be stored as JSON."""
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -26,7 +25,8 @@ from fade_core.detectors import (
     zero_variance,
 )
 from fade_core.findings import Finding, Severity, View
-from fade_core.signals import HELD_OUT, START, TRANSFORMS, Track, derive, update
+from fade_core.reading import read
+from fade_core.signals import START, Track, update
 
 Step = Callable[[Any, View], tuple[Any, Finding | None]]
 
@@ -138,7 +138,7 @@ class Monitor:
         at = int(record["step"])
         repeated = state.records > 0 and at == state.last_step
         index = state.records - 1 if repeated else state.records
-        values, bad, controls = _read(record)
+        values, bad, controls = read(record)
         if repeated:
             values = {k: v for k, v in values.items() if _news(state.tracks.get(k), index)}
             if not values and not bad:
@@ -166,7 +166,7 @@ class Monitor:
                 after, found = each.step(before, view)
                 if found is not None:
                     findings.append(found)
-            except Exception as error:  # noqa: BLE001  promise: one detector's fault is its own
+            except Exception as error:  # noqa: BLE001 - promise: one detector's fault is its own
                 errors = {**errors, each.id: f"{type(error).__name__}: {error} (step {view.step})"}
             states.append(after)
         return tuple(states), findings, errors
@@ -174,45 +174,6 @@ class Monitor:
 
 def _news(track: Track | None, index: int) -> bool:
     return track is None or track.seen != index
-
-
-def _read(
-    record: Mapping[str, Any],
-) -> tuple[dict[str, float], tuple[str, ...], dict[str, float]]:
-    """Split a record into transformed signals, names of non-finite fields, and controls."""
-    finite: dict[str, Any] = {}
-    bad: list[str] = []
-    isfinite = math.isfinite
-    for name, value in record.items():
-        if type(value) is float and isfinite(value):  # nearly every value; the rest is slower
-            finite[name] = value
-        elif value is not None:
-            if _all_finite(value):
-                finite[name] = value
-            else:
-                bad.append(name)
-    if "kl_k3" in finite:
-        finite["kl"] = finite["kl_k3"]
-    elif "kl_k1" in finite:
-        finite["kl"] = abs(finite["kl_k1"])
-    for name in HELD_OUT:
-        if name in finite:
-            finite["held_out"] = finite[name]
-            break
-    values = derive(finite)
-    for name, transform in TRANSFORMS.items():
-        if name in finite:
-            value = transform(finite[name])
-            if value is not None:
-                values[name] = value
-    return values, tuple(bad), {k: finite[k] for k in ("alpha", "delta") if k in finite}
-
-
-def _all_finite(value: Any) -> bool:
-    if isinstance(value, (int, float)):
-        return math.isfinite(value)
-    inner = value.values() if isinstance(value, Mapping) else value
-    return all(math.isfinite(each) for each in inner)
 
 
 def first_alert(name: str, records: Iterable[Mapping[str, Any]]) -> tuple[int, Severity] | None:

@@ -5,8 +5,7 @@ The detectors read these summaries and never the records, so that a value is tra
 """
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 MEDIAN_OF = 5
 """Values of the short median: two wild ones change nothing."""
@@ -30,7 +29,7 @@ class Track(NamedTuple):
     """What is kept of one signal, in its transformed unit (the logarithm for positive scales).
 
     Attributes:
-        count: Finite values so far.
+        values: Finite values so far.
         seen: Index of the record that brought the newest value.
         level: Median of the newest five values.
         base: Mean level of the first eight values.
@@ -46,7 +45,7 @@ class Track(NamedTuple):
         total: Sum of their levels.
     """
 
-    count: int = 0
+    values: int = 0
     seen: int = -1
     level: float = 0.0
     base: float = 0.0
@@ -97,10 +96,10 @@ def update(track: Track, value: float, index: int) -> Track:
     >>> track = START
     >>> for index, value in enumerate([1.0, 1.2, 9.0, 1.1, 1.0]):
     ...     track = update(track, value, index)
-    >>> (track.level, track.count)
+    >>> (track.level, track.values)
     (1.1, 5)
     """
-    count = track.count + 1
+    count = track.values + 1
     if count == 1:
         return Track(1, index, value, value, 0.0, value, value, value, 1, (value,), (value,))
     # Unpacked, built as a bare tuple: this runs for every signal of every step.
@@ -127,7 +126,22 @@ def update(track: Track, value: float, index: int) -> Track:
     same = same + 1 if change == 0.0 else 1
     return tuple.__new__(
         Track,
-        (count, index, level, base, noise, mean, high, low, same, recent, past, block, filled, total),
+        (
+            count,
+            index,
+            level,
+            base,
+            noise,
+            mean,
+            high,
+            low,
+            same,
+            recent,
+            past,
+            block,
+            filled,
+            total,
+        ),
     )
 
 
@@ -183,7 +197,7 @@ def shift(track: Track) -> Shift:
     blocks = len(track.past)
     at = max(0, min(7 * blocks // 8 - 1, blocks - 1 - 8 // track.block))
     then = max(1.0, (at + 0.5) * track.block)
-    allowance = max(0.5, FALLOFF * math.log(max(track.count, 2) / then))
+    allowance = max(0.5, FALLOFF * math.log(max(track.values, 2) / then))
     return Shift(track.level - track.past[at], allowance)
 
 
@@ -200,88 +214,3 @@ def excess(change: float, track: Track, material: float, deviations: float) -> f
         The smaller of the two ratios, so 1 and above is an alarm.
     """
     return change / max(material, deviations * track.noise / 1.128)
-
-
-def _log(value: float) -> float:
-    return math.log(value) if value > 1e-12 else math.log(1e-12)
-
-
-def _positive_log(value: float) -> float | None:
-    return math.log(value) if value > 0.0 else None
-
-
-def _same(value: float) -> float:
-    return value
-
-
-LINEAR = (
-    "accuracy", "reward_mean", "reward_std", "zero_variance_fraction", "all_solved_fraction",
-    "none_solved_fraction", "clip_fraction_high", "clip_fraction_low", "ratio_ess",
-    "truncated_fraction", "prompt_ess", "head_rank1_share", "staleness", "held_out",
-)  # fmt: skip
-POSITIVE = (
-    "kl", "grad_norm", "response_length_mean", "train_infer_abs_logprob_diff", "train_infer_k3",
-)  # fmt: skip
-TRANSFORMS: dict[str, Callable[[float], float | None]] = {
-    "entropy": _log,
-    **dict.fromkeys(POSITIVE, _positive_log),
-    **dict.fromkeys(LINEAR, _same),
-}
-HELD_OUT = (
-    "held_out", "held_out_score", "eval_accuracy", "eval_reward", "eval_reward_mean",
-    "eval_rewards/accuracy_reward/mean", "val_score",
-)  # fmt: skip
-"""Names under which a score on held-out prompts is recognised, best first."""
-
-
-def derive(record: Mapping[str, Any]) -> dict[str, float]:
-    """Return the signals that are computed from several fields of one record.
-
-    ``log_mass_ratio`` is ln(m_S / m_F), each mass at least a thousandth of the other; ``tails``
-    is ln((kurtosis + 3) (1 - z)): groups without variance, a share z, raise the kurtosis of the
-    rest by 1 / (1 - z) by construction; ``mass_offset`` is the solve rate where the mass is
-    minus the one where the prompts are.
-
-    Args:
-        record: Finite values by their canonical names.
-
-    Returns:
-        Transformed values by name; a signal whose fields are missing is absent.
-
-    >>> derive({"mass_success": 0.2, "mass_failure": 0.1})
-    {'log_mass_ratio': 0.6931471805599453}
-    """
-    found: dict[str, float] = {}
-    _derive_mass(record, found)
-    kurtosis = record.get("adv_kurtosis")
-    if kurtosis is not None:
-        alive = max(1.0 - record.get("zero_variance_fraction", 0.0), 0.02)
-        found["tails"] = math.log(max(kurtosis + 3.0, 0.5) * alive)
-    elif "adv_max" in record and record.get("adv_std", 0.0) > 0.0:
-        largest = max(abs(record["adv_max"]), abs(record.get("adv_min", 0.0)))
-        found["tails"] = 2.0 * _log(largest / record["adv_std"])
-    masses, prompts = record.get("mass_by_difficulty"), record.get("difficulty_histogram")
-    if masses and prompts and sum(masses) > 0.0 and sum(prompts) > 0.0:
-        found["mass_offset"] = _centre(masses) - _centre(prompts)
-    _derive_pass(record.get("pass_at_k"), found)
-    return found
-
-
-def _derive_mass(record: Mapping[str, Any], found: dict[str, float]) -> None:
-    success, failure = record.get("mass_success"), record.get("mass_failure")
-    if success is None or failure is None or max(success, failure) <= 0.0:
-        return
-    floor = 1e-3 * max(success, failure)
-    found["log_mass_ratio"] = math.log(max(success, floor) / max(failure, floor))
-
-
-def _derive_pass(pass_at_k: Mapping[Any, float] | None, found: dict[str, float]) -> None:
-    if pass_at_k:
-        by_k = sorted((int(k), value) for k, value in pass_at_k.items())
-        if by_k[0][0] < by_k[-1][0]:
-            found["pass_few"], found["pass_many"] = by_k[0][1], by_k[-1][1]
-
-
-def _centre(weights: list[float]) -> float:
-    bins = len(weights)
-    return sum((i + 0.5) / bins * w for i, w in enumerate(weights)) / sum(weights)

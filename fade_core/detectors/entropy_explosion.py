@@ -27,7 +27,7 @@ TEXT = Text(
 def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     """Advance by one record.
 
-        fast = (ln H now - ln H an eighth of the run ago) / max(2/3 of the power-law allowance, 6 sigma)
+        fast = (ln H now - ln H an eighth of the run ago) / max(2/3 power-law allowance, 6 sigma)
         high = (ln H now - ln H at the start) / max(ln 1.5, 6 sigma)
         score = min(fast, high), or (ln H now - ln H at the start) / ln 6 if that is larger
 

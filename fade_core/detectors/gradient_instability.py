@@ -63,7 +63,7 @@ def step(state: State, view: View) -> tuple[State, Finding | None]:
         return state, None
     if track.seen == view.index:
         change, allowance = shift(track)
-        spike = track.count > 8 and excess(track.value - track.level, track, SPIKE, 8.0) >= 1.0
+        spike = track.values > 8 and excess(track.value - track.level, track, SPIKE, 8.0) >= 1.0
         heat = state.heat * (1.0 - 1.0 / MEMORY) + spike
         rise = excess(change, track, max(allowance, 1.386), 8.0)
         score = max(heat / 2.5, rise)

@@ -78,4 +78,4 @@ def _dead(view: View) -> bool | None:
     if spread is not None:
         return spread.value == 0.0
     reward = view.fresh("reward_mean")
-    return reward.same > 1 if reward is not None and reward.count > 1 else None
+    return reward.same > 1 if reward is not None and reward.values > 1 else None

@@ -65,5 +65,5 @@ def step(state: State, view: View) -> tuple[State, Finding | None]:
     state = State(watch, heat, streak)
     if not state.on:
         return state, None
-    evidence = {name: 1.0 for name in view.non_finite} | {"recent_records": heat}
+    evidence = dict.fromkeys(view.non_finite, 1.0) | {"recent_records": heat}
     return state, finding(ID, watch, view, evidence, TEXT, variant=",".join(view.non_finite))

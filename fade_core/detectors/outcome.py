@@ -47,7 +47,7 @@ def lost(track: Track) -> float:
 def solved(view: View) -> bool:
     """Tell whether nothing is left to learn: a score in [0, 1] that sits at the top."""
     track = score_track(view)
-    return track is not None and SOLVED_AT <= track.level and track.high <= 1.0
+    return track is not None and track.level >= SOLVED_AT and track.high <= 1.0
 
 
 def harmed(view: View) -> bool:

@@ -44,9 +44,9 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
         return state, None
     if track.seen == view.index:
         score = 0.0
-        if track.count >= LATE and track.level >= track.past[7 * len(track.past) // 8 - 1] - 0.01:
+        if track.values >= LATE and track.level >= track.past[7 * len(track.past) // 8 - 1] - 0.01:
             score = track.level / 0.9
-        if track.count >= 50 and track.level > 0.5:
+        if track.values >= 50 and track.level > 0.5:
             score = max(score, excess(track.mean - track.low, track, 0.1, 6.0))
         state = advance(state, view.step, score, critical=score >= 1.0 and track.level >= 0.97)
     if not state.on:

@@ -16,7 +16,8 @@ TEXT = Text(
     "of healthy-looking steps.",
     (
         "Correct for it: TRL vllm_importance_sampling_correction=True, verl "
-        "algorithm.rollout_correction.rollout_is=token, OpenRLHF --algo.advantage.is_correction_enable.",
+        "algorithm.rollout_correction.rollout_is=token, OpenRLHF "
+        "--algo.advantage.is_correction_enable.",
         "Remove its source: same precision on both sides (fp16 or fp32 head), same attention "
         "kernels, recorded routing for mixtures of experts, weights synchronised every step.",
     ),

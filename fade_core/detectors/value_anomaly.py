@@ -40,7 +40,7 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
             continue
         gap = view.index - track.seen
         # gap / (index / count) is the gap in units of the signal's own rhythm.
-        found = max(track.same, gap * track.count / (view.index + 1.0)) / FROZEN
+        found = max(track.same, gap * track.values / (view.index + 1.0)) / FROZEN
         if found > score:
             worst, score = name, found
     if worst:
