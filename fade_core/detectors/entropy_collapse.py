@@ -16,10 +16,12 @@ TEXT = Text(
     "Exploration ends, pass@k for large k falls, groups lose their variance and the gradient.",
     (
         "Lower delta (weight failures more): FADE in control mode does it by itself.",
-        "Raise the upper clip: TRL epsilon_high=0.28, verl actor.clip_ratio_high=0.28, "
-        "OpenRLHF --actor.eps_clip_low_high 0.2 0.28.",
-        "Add an entropy bonus: TRL use_adaptive_entropy, verl actor.entropy_coeff, "
-        "OpenRLHF --actor.entropy_coef; or halve the learning rate.",
+        "Raise the upper clip: TRL epsilon_high=0.28, verl "
+        "actor_rollout_ref.actor.clip_ratio_high=0.28, OpenRLHF --actor.eps_clip_low_high 0.2 "
+        "0.28.",
+        "Add an entropy bonus: TRL use_adaptive_entropy, verl "
+        "actor_rollout_ref.actor.entropy_coeff, OpenRLHF --actor.entropy_coef; or halve the "
+        "learning rate.",
     ),
 )
 

@@ -16,8 +16,8 @@ TEXT = Text(
     "steps.",
     (
         "Go back to the last good checkpoint and halve the learning rate.",
-        "Remove or lower the entropy bonus: TRL use_adaptive_entropy, verl actor.entropy_coeff, "
-        "OpenRLHF --actor.entropy_coef.",
+        "Remove or lower the entropy bonus: TRL use_adaptive_entropy, verl "
+        "actor_rollout_ref.actor.entropy_coeff, OpenRLHF --actor.entropy_coef.",
         "Weight failures less (delta towards 1) and mask stale or mismatched tokens: TRL "
         "vllm_importance_sampling_correction, verl algorithm.rollout_correction.",
     ),

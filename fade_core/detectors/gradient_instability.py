@@ -17,7 +17,7 @@ TEXT = Text(
     "Each spike is a step in a random direction; divergence and non-finite weights follow.",
     (
         "Lower the learning rate and clip harder: TRL and HF max_grad_norm, verl "
-        "actor.grad_clip, OpenRLHF --actor.max_norm.",
+        "actor_rollout_ref.actor.grad_clip, OpenRLHF --actor.max_norm.",
         "Look at the largest advantages and importance ratios of the spiking batches.",
     ),
 )

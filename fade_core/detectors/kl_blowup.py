@@ -16,8 +16,8 @@ TEXT = Text(
     "The policy leaves the region its reward and its reference know; the score falls next.",
     (
         "Go back to a checkpoint before the onset and lower the learning rate.",
-        "Raise the KL penalty: TRL beta, verl actor.kl_loss_coef (use_kl_loss=True), OpenRLHF "
-        "--algo.kl.init_coef.",
+        "Raise the KL penalty: TRL beta, verl actor_rollout_ref.actor.kl_loss_coef "
+        "(use_kl_loss=True), OpenRLHF --algo.kl.init_coef.",
         "Check for stale rollouts and a trainer that disagrees with its sampler.",
     ),
 )

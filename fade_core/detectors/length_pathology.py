@@ -14,8 +14,9 @@ TEXTS = {
         "Answers are getting longer faster than learning makes them.",
         "They reach the limit, are cut, and lose their reward.",
         (
-            "Average the loss over tokens: TRL loss_type=dapo, verl actor.loss_agg_mode="
-            "token-mean; or penalise overlong answers: verl reward_model.overlong_buffer.",
+            "Average the loss over tokens: TRL loss_type=dapo, verl "
+            "actor_rollout_ref.actor.loss_agg_mode=token-mean; or penalise overlong answers: verl"
+            " reward_model.overlong_buffer.",
             "If entropy rises as well, treat that first.",
         ),
     ),

@@ -13,7 +13,7 @@ TEXT = Text(
     (
         "Read the highest-rewarded rollouts of the last steps.",
         "Mix rewards, add a held-out judge, or raise the KL penalty: TRL beta, verl "
-        "actor.kl_loss_coef, OpenRLHF --algo.kl.init_coef.",
+        "actor_rollout_ref.actor.kl_loss_coef, OpenRLHF --algo.kl.init_coef.",
         "Evaluate the checkpoint of the best held-out score.",
     ),
 )

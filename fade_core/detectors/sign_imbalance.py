@@ -18,7 +18,8 @@ TOWARDS_SUCCESS = Text(
         "Lower delta to between 0.3 and 1 (FADE sets m_S / m_F to delta exactly).",
         "Use a group baseline (GRPO, RLOO) rather than raw rewards, and do not drop or "
         "down-weight failures.",
-        "Raise the upper clip only: TRL epsilon_high, verl actor.clip_ratio_high.",
+        "Raise the upper clip only: TRL epsilon_high, verl "
+        "actor_rollout_ref.actor.clip_ratio_high.",
     ),
 )
 TOWARDS_FAILURE = Text(

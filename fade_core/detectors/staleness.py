@@ -11,7 +11,7 @@ TEXT = Text(
     "Rollouts are stale: the policy has moved on since they were sampled.",
     "Importance ratios spread, clipping removes the signal, and instability follows.",
     (
-        "Sample less ahead: verl rollout.async staleness_threshold, OpenRLHF "
+        "Sample less ahead: verl async_training.staleness_threshold, OpenRLHF "
         "--train.async_queue_size, TRL steps_per_generation and num_iterations.",
         "Drop rollouts older than about 8 versions.",
     ),

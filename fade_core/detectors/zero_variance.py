@@ -23,7 +23,8 @@ NONE_SOLVED = Text(
     (
         "Check the reward function and the answer format on a few rollouts first.",
         "Move to easier prompts, or sample more per prompt: TRL num_generations, verl "
-        "rollout.n, OpenRLHF --rollout.n_samples_per_prompt; and more tokens if they are cut.",
+        "actor_rollout_ref.rollout.n, OpenRLHF --rollout.n_samples_per_prompt; and more tokens if"
+        " they are cut.",
     ),
 )
 
