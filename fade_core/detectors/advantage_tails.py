@@ -40,7 +40,7 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     >>> from fade_core.monitor import first_alert
     >>> k = [0.1 * (-1) ** t for t in range(60)] + [0.3 * t for t in range(30)]
     >>> first_alert("advantage_tails", [{"step": t, "adv_kurtosis": x} for t, x in enumerate(k)])
-    (74, 'warning')
+    (75, 'warning')
     """
     track = view.tracks.get("tails")
     if track is None:

@@ -37,7 +37,7 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     ...     for t in range(20)
     ... ]
     >>> first_alert("diversity_loss", records)
-    (400, 'warning')
+    (475, 'warning')
     """
     many, few = view.tracks.get("pass_many"), view.tracks.get("pass_few")
     if many is None or few is None:

@@ -46,7 +46,7 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     >>> from fade_core.monitor import first_alert
     >>> h = [1.0] * 60 + [0.93**t for t in range(60)]
     >>> first_alert("entropy_collapse", [{"step": t, "entropy": x} for t, x in enumerate(h)])
-    (71, 'warning')
+    (77, 'warning')
     """
     track = view.tracks.get("entropy")
     if track is None:

@@ -42,7 +42,7 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     >>> from fade_core.monitor import first_alert
     >>> kl = [0.0002 * (t + 1) for t in range(60)] + [0.012 * 1.06**t for t in range(60)]
     >>> first_alert("kl_blowup", [{"step": t, "kl_k3": x} for t, x in enumerate(kl)])
-    (73, 'warning')
+    (77, 'warning')
     """
     track = view.tracks.get("kl")
     if track is None:

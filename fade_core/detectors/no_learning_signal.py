@@ -54,7 +54,7 @@ def step(state: State, view: View) -> tuple[State, Finding | None]:
     >>> from fade_core.monitor import first_alert
     >>> records = [{"step": t, "reward_mean": 0.0, "reward_std": 0.0} for t in range(20)]
     >>> first_alert("no_learning_signal", records)
-    (9, 'critical')
+    (7, 'critical')
     """
     dead = _dead(view)
     if dead is not None and (state.judged < UNTIL or state.on):

@@ -35,7 +35,7 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     >>> from fade_core.monitor import first_alert
     >>> r = [0.5 + 0.05 * (-1) ** t for t in range(60)] + [0.1 + 0.05 * (-1) ** t for t in range(9)]
     >>> first_alert("reward_collapse", [{"step": t, "reward_mean": x} for t, x in enumerate(r)])
-    (64, 'critical')
+    (65, 'critical')
     """
     track = score_track(view)
     if track is None:

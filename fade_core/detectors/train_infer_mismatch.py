@@ -43,7 +43,7 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     >>> first_alert(
     ...     "train_infer_mismatch", [{"step": t, "train_infer_k3": x} for t, x in enumerate(d)]
     ... )
-    (56, 'warning')
+    (57, 'warning')
     """
     track = view.tracks.get("train_infer_k3") or view.tracks.get("train_infer_abs_logprob_diff")
     if track is None:

@@ -48,7 +48,7 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     >>> first_alert(
     ...     "zero_variance", [{"step": t, "zero_variance_fraction": x} for t, x in enumerate(z)]
     ... )
-    (89, 'warning')
+    (90, 'warning')
     """
     track = view.tracks.get("zero_variance_fraction")
     if track is None:
