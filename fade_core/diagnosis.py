@@ -91,7 +91,7 @@ def diagnose(
     ...     for t in range(90)
     ... )
     >>> report.headline
-    'warning: kl_blowup from step 10. The KL divergence from the reference is blowing up.'
+    'warning: kl_blowup from step 59. The KL divergence from the reference is blowing up.'
     """
     monitor = Monitor()
     state, ledger = monitor.start(), Ledger()

@@ -109,7 +109,7 @@ class Monitor:
     ...     record = {"step": t, "entropy": 1.0 if t < 60 else 0.9 ** (t - 60)}
     ...     state, findings = monitor.step(state, record)
     >>> [(f.detector, f.severity, f.onset_step) for f in findings]
-    [('entropy_collapse', 'warning', 64)]
+    [('entropy_collapse', 'warning', 61)]
     """
 
     def __init__(self, detectors: Iterable[Detector] = DETECTORS) -> None:

@@ -80,7 +80,7 @@ def update(track: Track, value: float, index: int) -> Track:
         level[t] = median(x[t-4..t])
         noise[t] = noise[t-1] + w (min(|x[t] - x[t-1]|, 2 noise[t-1]) - noise[t-1])
 
-        mean[t] = mean[t-1] + clip(x[t] - mean[t-1], 6 sigma) / 8
+        mean[t] = mean[t-1] + (level[t] + clip(x[t] - level[t], 4 sigma) - mean[t-1]) / 8
 
     Changes are cut at twice their mean (four times in the first twenty values), so spikes in a
     third of the steps leave the noise bounded; ``w`` is ``1/t`` and never below 1/50.
@@ -113,7 +113,7 @@ def update(track: Track, value: float, index: int) -> Track:
         # Zero so far: the first change is all that is known of the noise.
         cut = change if change < 2.0 * noise or noise == 0.0 else 2.0 * noise
         noise += (cut - noise) / (count if count < NOISE_MEMORY else NOISE_MEMORY)
-        mean += _clip(value - mean, 6.0 * noise / 1.128) / MEAN_OF
+        mean += (level - mean + _clip(value - level, 4.0 * noise / 1.128)) / MEAN_OF
     if count <= 3 or mean > high:
         high = mean
     if count <= 3 or mean < low:
@@ -158,7 +158,8 @@ def _young(
     base, noise, mean = track.base, track.noise, track.mean
     noise = noise + (min(change, 4.0 * noise) - noise) / count if noise > 0.0 else change
     if count > BASE_OF:
-        return base, noise, mean + _clip(value - mean, 6.0 * noise / 1.128) / MEAN_OF
+        step = level - mean + _clip(value - level, 4.0 * noise / 1.128)
+        return base, noise, mean + step / MEAN_OF
     return base + (level - base) / count, noise, mean + (value - mean) / count
 
 

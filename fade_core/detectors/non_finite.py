@@ -54,9 +54,7 @@ def step(state: State, view: View) -> tuple[State, Finding | None]:
     (7, 'warning')
     """
     if not view.non_finite and not state.on:
-        if state.streak or state.watch.calm is None or view.step != state.watch.calm:
-            state = State(Watch(calm=view.step), 0.0, 0)
-        return state, None
+        return State(Watch(calm=view.step)), None
     bad = bool(view.non_finite)
     heat = state.heat * (1.0 - 1.0 / MEMORY) + bad
     streak = state.streak + 1 if bad else 0

@@ -37,7 +37,8 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     >>> first_alert(
     ...     "rank_collapse", [{"step": t, "head_rank1_share": x} for t, x in enumerate(s)]
     ... )
-        """
+    (81, 'warning')
+    """
     track = view.tracks.get("head_rank1_share")
     if track is None:
         return state, None

@@ -38,7 +38,8 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     ...     for t in range(50)
     ... ]
     >>> first_alert("reward_hacking_suspected", records)
-        """
+    (34, 'warning')
+    """
     held, reward = view.tracks.get("held_out"), view.tracks.get("reward_mean")
     if held is None or reward is None:
         return state, None

@@ -16,7 +16,8 @@ class Watch(NamedTuple):
     """State of an alarm.
 
     Attributes:
-        calm: Step that last was far from the threshold; None when none was.
+        calm: Step that last was below half of the threshold; None when none was.
+        reached: Step at which the threshold was reached.
         streak: Measurements in a row at or above the threshold.
         hard: Measurements in a row that were critical.
         quiet: Measurements in a row below half of the threshold, while on.
@@ -24,6 +25,7 @@ class Watch(NamedTuple):
     """
 
     calm: int | None = None
+    reached: int = 0
     streak: int = 0
     hard: int = 0
     quiet: int = 0
@@ -64,15 +66,18 @@ def advance(
     >>> (watch.on, watch.calm)
     (2, 0)
     """
+    calm, reached, streak, hard, quiet, on = watch
     if score < 0.5:
-        calm = step if score < 0.25 else watch.calm
-        quiet = watch.quiet + 1 if watch.on else 0
-        return Watch(calm, 0, 0, quiet, watch.on if quiet < RELEASE else 0)
+        if on and quiet < RELEASE - 1:
+            return Watch(calm, reached, 0, 0, quiet + 1, on)
+        return Watch(step, reached)
     if score < 1.0:
-        return Watch(watch.calm, 0, 0, 0, watch.on)
-    streak, hard = watch.streak + 1, watch.hard + 1 if critical else 0
+        return Watch(calm, reached, 0, 0, 0, on)
+    if not streak and not on:
+        reached = step
+    streak, hard = streak + 1, hard + 1 if critical else 0
     level = 0 if streak < hold else min(ceiling, 3 if hard >= hold else 2)
-    return Watch(watch.calm, streak, hard, 0, max(watch.on, level))
+    return Watch(calm, reached, streak, hard, 0, max(on, level))
 
 
 def finding(
@@ -99,7 +104,9 @@ def finding(
     Returns:
         The finding; its onset is the step after the last calm one.
     """
-    onset = view.first_step if watch.calm is None else watch.calm + 1
+    onset = view.first_step
+    if watch.calm is not None:  # it took as long to half of the threshold as from there to it
+        onset = max(onset, 2 * watch.calm + 2 - max(watch.reached, watch.calm + 1))
     return Finding(
         detector, SEVERITIES[watch.on - 1], view.step, min(onset, view.step),
         evidence, text, variant, proposal,
