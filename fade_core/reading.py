@@ -121,10 +121,14 @@ def derive(record: Mapping[str, Any]) -> dict[str, float]:
         largest = max(abs(record["adv_max"]), abs(record.get("adv_min", 0.0)))
         found["tails"] = 2.0 * _log(largest / record["adv_std"])
     masses, prompts = record.get("mass_by_difficulty"), record.get("difficulty_histogram")
-    if masses and prompts and sum(masses) > 0.0 and sum(prompts) > 0.0:
+    if _has_mass(masses) and _has_mass(prompts):
         found["mass_offset"] = _centre(masses) - _centre(prompts)
     _derive_pass(record.get("pass_at_k"), found)
     return found
+
+
+def _has_mass(weights: Any) -> bool:
+    return isinstance(weights, (list, tuple)) and sum(weights) > 0.0
 
 
 def _derive_mass(record: Mapping[str, Any], found: dict[str, float]) -> None:
@@ -135,8 +139,8 @@ def _derive_mass(record: Mapping[str, Any], found: dict[str, float]) -> None:
     found["log_mass_ratio"] = math.log(max(success, floor) / max(failure, floor))
 
 
-def _derive_pass(pass_at_k: Mapping[Any, float] | None, found: dict[str, float]) -> None:
-    if pass_at_k:
+def _derive_pass(pass_at_k: Any, found: dict[str, float]) -> None:
+    if isinstance(pass_at_k, Mapping) and pass_at_k:
         by_k = sorted((int(k), value) for k, value in pass_at_k.items())
         if by_k[0][0] < by_k[-1][0]:
             found["pass_few"], found["pass_many"] = by_k[0][1], by_k[-1][1]

@@ -22,7 +22,7 @@ TEXT = Text(
 def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     """Advance by one record that carries pass@k for two k at least; smallest and largest count.
 
-        score = (best pass@k - pass@k now) / max(0.05 best, 2 sigma),
+        score = (best pass@k - pass@k now) / max(0.05 best, 3 sigma),
                 and 0 unless pass@1 is above its start
 
     Good at: the failure that accuracy hides, with the few evaluations a run has. Bad at: speed:
@@ -37,14 +37,14 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     ...     for t in range(20)
     ... ]
     >>> first_alert("diversity_loss", records)
-    (475, 'warning')
+    (400, 'warning')
     """
     many, few = view.tracks.get("pass_many"), view.tracks.get("pass_few")
     if many is None or few is None:
         return state, None
-    lost = many.high - many.mean
+    lost = many.high - many.level
     if many.seen == view.index:
-        score = excess(lost, many, max(0.05 * many.high, 1e-6), 2.0)
+        score = excess(lost, many, max(0.05 * many.high, 1e-6), 3.0)
         state = advance(state, view.step, score if few.level > few.past[0] else 0.0)
     if not state.on:
         return state, None
