@@ -8,7 +8,7 @@ from fade_core.signals import Track
 
 Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
-"""In order; a finding never becomes milder while it is open."""
+"""In order, mildest first."""
 
 
 class Text(NamedTuple):

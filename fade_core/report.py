@@ -11,7 +11,7 @@ class Incident(NamedTuple):
     """One pathology from its first alert to its end.
 
     Attributes:
-        worst: The finding with the highest severity, newest numbers.
+        worst: The newest finding; its severity rises only, unless the task turns out solved.
         onset_step: Estimated beginning.
         first_alert_step: Where it was first reported.
         resolved_step: Where it was over; None while it is open.

@@ -34,6 +34,7 @@ class Track(NamedTuple):
         level: Median of the newest five values.
         base: Mean level of the first eight values.
         noise: Robust mean size of the change from one value to the next.
+        start_noise: The same, frozen at the fiftieth value.
         mean: Average with a memory of eight values, for signals that jump between few values.
         high: Highest such average so far, from the third value on.
         low: Lowest such average so far.
@@ -50,6 +51,7 @@ class Track(NamedTuple):
     level: float = 0.0
     base: float = 0.0
     noise: float = 0.0
+    start_noise: float = 0.0
     mean: float = 0.0
     high: float = 0.0
     low: float = 0.0
@@ -79,7 +81,6 @@ def update(track: Track, value: float, index: int) -> Track:
 
         level[t] = median(x[t-4..t])
         noise[t] = noise[t-1] + w (min(|x[t] - x[t-1]|, 2 noise[t-1]) - noise[t-1])
-
         mean[t] = mean[t-1] + (level[t] + clip(x[t] - level[t], 4 sigma) - mean[t-1]) / 8
 
     Changes are cut at twice their mean (four times in the first twenty values), so spikes in a
@@ -101,9 +102,11 @@ def update(track: Track, value: float, index: int) -> Track:
     """
     count = track.values + 1
     if count == 1:
-        return Track(1, index, value, value, 0.0, value, value, value, 1, (value,), (value,))
+        return Track(1, index, value, value, 0.0, 0.0, value, value, value, 1, (value,), (value,))
     # Unpacked, built as a bare tuple: this runs for every signal of every step.
-    _, _, _, base, noise, mean, high, low, same, recent, past, block, filled, total = track
+    _, _, _, base, noise, start_noise, mean, high, low, same, recent, past, block, filled, total = (
+        track
+    )
     change = abs(value - recent[-1])
     recent = (*recent[1 - MEDIAN_OF :], value)
     level = sorted(recent)[len(recent) // 2]
@@ -114,6 +117,8 @@ def update(track: Track, value: float, index: int) -> Track:
         cut = change if change < 2.0 * noise or noise == 0.0 else 2.0 * noise
         noise += (cut - noise) / (count if count < NOISE_MEMORY else NOISE_MEMORY)
         mean += (level - mean + _clip(value - level, 4.0 * noise / 1.128)) / MEAN_OF
+    if count <= NOISE_MEMORY:
+        start_noise = noise
     if count <= 3 or mean > high:
         high = mean
     if count <= 3 or mean < low:
@@ -132,6 +137,7 @@ def update(track: Track, value: float, index: int) -> Track:
             level,
             base,
             noise,
+            start_noise,
             mean,
             high,
             low,

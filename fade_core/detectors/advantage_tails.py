@@ -4,7 +4,6 @@ import math
 
 from fade_core.detectors.watch import OFF, Watch, advance, finding
 from fade_core.findings import Finding, Text, View
-from fade_core.signals import excess
 
 ID = "advantage_tails"
 NEEDS = ("adv_kurtosis", ("adv_max", "adv_std"))
@@ -24,12 +23,13 @@ TEXT = Text(
 def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     """Advance by one record, with T = ln((excess kurtosis + 3) (1 - zero-variance share)).
 
-        score = (T now - T at the start) / max(ln 2, 6 sigma)
+        score = (T now - T at the start) / max(ln 2, 6 sigma of the first fifty values)
 
-    The run's start is what its method produces by construction, and the second factor removes
-    what dead groups add by construction, so unique-best methods with a kurtosis of 260 are as
-    normal as GRPO with -0.5. Without a kurtosis T is twice the log of largest weight over
-    deviation. Critical at eight times the start's fourth moment and twice the threshold.
+    Heavy tails are noisy, so the noise they bring must not hide them. The run's start is what
+    its method produces by construction, and the second factor removes what dead groups add by
+    construction, so unique-best methods with a kurtosis of 260 are as normal as GRPO with -0.5.
+    Without a kurtosis T is twice the log of largest weight over deviation. Critical at eight
+    times the start's fourth moment and twice the threshold.
 
     Good at: the cause of gradient spikes, a hundred steps ahead of them. Bad at: batches of a
     few groups, whose kurtosis is noise; a method that is heavy from its first step.
@@ -47,7 +47,7 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
         return state, None
     risen = track.level - track.base
     if track.seen == view.index:
-        score = excess(risen, track, 0.693, 6.0)
+        score = risen / max(0.693, 6.0 * track.start_noise / 1.128)
         state = advance(state, view.step, score, critical=score >= 2.0 and risen >= 2.079)
     if not state.on:
         return state, None

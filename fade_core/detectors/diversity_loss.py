@@ -37,16 +37,17 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     ...     for t in range(20)
     ... ]
     >>> first_alert("diversity_loss", records)
-    (400, 'warning')
+    (375, 'warning')
     """
     many, few = view.tracks.get("pass_many"), view.tracks.get("pass_few")
     if many is None or few is None:
         return state, None
-    lost = many.high - many.level
+    best = max(many.past)
+    lost = best - many.level
     if many.seen == view.index:
-        score = excess(lost, many, max(0.05 * many.high, 1e-6), 3.0)
-        state = advance(state, view.step, score if few.level > few.past[0] else 0.0)
+        score = excess(lost, many, max(0.05 * best, 1e-6), 3.0)
+        state = advance(state, view.step, score if few.level > few.past[0] else 0.0, hold=2)
     if not state.on:
         return state, None
-    evidence = {"pass_at_large_k": many.level, "best": many.high, "pass_at_1": few.level}
+    evidence = {"pass_at_large_k": many.level, "best": best, "pass_at_1": few.level}
     return state, finding(ID, state, view, evidence, TEXT, proposal=propose(view))

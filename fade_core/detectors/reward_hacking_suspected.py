@@ -23,7 +23,7 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     """Advance by one record that carries a held-out score.
 
         score = (best held-out - held-out now) / max(0.1 best, 3 sigma), and 0 unless the
-                training reward is above its start and within a deviation of its best
+                training reward is above its start and within two deviations of its best
 
     Silent without a held-out score: dynamics alone cannot tell hacking from convergence.
 
@@ -38,20 +38,21 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     ...     for t in range(50)
     ... ]
     >>> first_alert("reward_hacking_suspected", records)
-    (30, 'warning')
+    (29, 'warning')
     """
     held, reward = view.tracks.get("held_out"), view.tracks.get("reward_mean")
     if held is None or reward is None:
         return state, None
-    lost = held.high - held.level
+    best = max(held.past)
+    lost = best - held.level
     if held.seen == view.index:
-        score = excess(lost, held, max(0.1 * abs(held.high), 1e-6), 3.0)
-        good = reward.level > reward.base and reward.mean >= reward.high - reward.sigma
-        state = advance(state, view.step, score if good else 0.0)
+        score = excess(lost, held, max(0.1 * abs(best), 1e-6), 3.0)
+        good = reward.level > reward.base and reward.mean >= reward.high - 2.0 * reward.sigma
+        state = advance(state, view.step, score if good else 0.0, hold=2)
     if not state.on:
         return state, None
     evidence = {
-        "held_out": held.level, "held_out_best": held.high,
+        "held_out": held.level, "held_out_best": best,
         "reward": reward.level, "reward_at_start": reward.base,
     }  # fmt: skip
     return state, finding(ID, state, view, evidence, TEXT)

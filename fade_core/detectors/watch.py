@@ -47,7 +47,7 @@ def advance(
     """Advance an alarm by one measurement.
 
     On after ``hold`` scores in a row of at least 1, off after ten below 0.5; meanwhile the
-    severity only rises.
+    severity only rises, except to a lower ceiling.
 
     Args:
         watch: Before this measurement.
@@ -77,7 +77,7 @@ def advance(
         reached = step
     streak, hard = streak + 1, hard + 1 if critical else 0
     level = 0 if streak < hold else min(ceiling, 3 if hard >= hold else 2)
-    return Watch(calm, reached, streak, hard, 0, max(on, level))
+    return Watch(calm, reached, streak, hard, 0, min(max(on, level), ceiling))
 
 
 def finding(

@@ -52,7 +52,10 @@ def test_infos_come_last_and_alone_are_the_headline() -> None:
 def test_the_paragraph_names_cause_effect_symptoms_forecast_and_advice() -> None:
     stream = (
         healthy(t)
-        | {"entropy": ramp(t, 60, -0.05), "zero_variance_fraction": min(1.0, 0.2 + 0.01 * t)}
+        | {
+            "entropy": ramp(t, 60, -0.05),
+            "zero_variance_fraction": min(1.0, 0.2 + 0.03 * max(0, t - 60)),
+        }
         for t in range(96)
     )
     report = diagnose(stream)

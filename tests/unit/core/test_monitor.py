@@ -10,7 +10,7 @@ from fade_core.diagnosis import Ledger, coverage, diagnose, fold
 from fade_core.findings import Finding, View
 from fade_core.monitor import DETECTORS, Detector, Monitor, first_alert
 from fade_core.report import exit_code, report_json
-from tests.unit.core.streams import advance, findings, healthy, ramp
+from tests.unit.core.streams import advance, alone, findings, healthy, ramp
 
 NAN, INF = float("nan"), float("inf")
 
@@ -23,7 +23,7 @@ def test_a_gradient_that_turns_nan_is_reported_on_that_step_and_is_critical_soon
     stream = [healthy(t) | ({"grad_norm": NAN} if t >= 300 else {}) for t in range(310)]
     found = findings(Monitor(), stream)
     assert (found[0].detector, found[0].step, found[0].variant) == ("non_finite", 300, "grad_norm")
-    assert [each.step for each in found if each.severity == "critical"][0] == 302
+    assert next(each.step for each in found if each.severity == "critical") == 302
 
 
 def test_all_signals_turning_nan_is_critical() -> None:
@@ -190,3 +190,88 @@ def test_an_incident_that_comes_back_is_a_second_one() -> None:
         ledger = fold(ledger, t, found)
     assert [each.first_alert_step for each in ledger.closed] == [10, 40]
     assert ledger.open == {}
+
+
+def test_each_signal_of_the_length_is_enough() -> None:
+    longer = ({"step": t, "response_length_mean": 100.0 * ramp(t, 60, 0.05)} for t in range(100))
+    shorter = ({"step": t, "response_length_mean": 900.0 * ramp(t, 60, -0.1)} for t in range(100))
+    cut = ({"step": t, "truncated_fraction": min(1.0, t / 100)} for t in range(100))
+    variants = [
+        findings(alone("length_pathology"), each)[-1].variant for each in (longer, shorter, cut)
+    ]
+    assert variants == ["blow_up", "collapse", "truncation"]
+
+
+def test_tails_are_seen_without_a_kurtosis() -> None:
+    stream = (
+        {"step": t, "adv_max": 2.0 * ramp(t, 60, 0.05), "adv_std": 1.0, "adv_min": -2.0}
+        for t in range(120)
+    )
+    assert ids(findings(alone("advantage_tails"), stream)) == {"advantage_tails"}
+
+
+def test_a_one_sided_method_is_a_finding_once_the_entropy_has_halved() -> None:
+    def record(t: int) -> dict[str, Any]:
+        return {"step": t, "mass_success": 0.3, "mass_failure": 0.0, "entropy": 0.99**t}
+
+    found = findings(alone("sign_imbalance"), map(record, range(150)))
+    assert found[0].variant == "entropy"
+    assert found[0].step > 69
+    assert findings(alone("sign_imbalance"), map(record, range(40))) == []
+
+
+def test_the_reported_delta_is_what_the_masses_are_measured_against() -> None:
+    def record(t: int, delta: float) -> dict[str, Any]:
+        return {"step": t, "mass_success": 0.1, "mass_failure": 0.2, "delta": delta}
+
+    assert findings(alone("sign_imbalance"), (record(t, 0.5) for t in range(60))) == []
+    off = findings(alone("sign_imbalance"), (record(t, 1.0) for t in range(60)))
+    assert off[-1].variant == "rank"
+
+
+def test_the_mass_away_from_the_prompts_is_a_misfocus() -> None:
+    def record(t: int) -> dict[str, Any]:
+        masses = [1.0] * 10 if t < 60 else [1.0] + [0.0] * 9
+        return {"step": t, "mass_by_difficulty": masses, "difficulty_histogram": [0.1] * 10}
+
+    found = findings(alone("difficulty_misfocus"), map(record, range(90)))
+    assert found[-1].variant == "wrong_difficulty"
+
+
+def test_stale_ratios_alone_are_a_finding() -> None:
+    stream = ({"step": t, "ratio_ess": max(0.1, 0.9 - 0.02 * max(0, t - 50))} for t in range(100))
+    assert ids(findings(alone("staleness"), stream)) == {"staleness"}
+
+
+def test_a_rank_share_that_stays_high_late_is_a_finding_and_a_falling_one_is_not() -> None:
+    high = ({"step": t, "head_rank1_share": 0.95} for t in range(260))
+    falling = ({"step": t, "head_rank1_share": 0.999 - 0.0003 * t} for t in range(260))
+    assert findings(alone("rank_collapse"), high)[0].step >= 200
+    assert findings(alone("rank_collapse"), falling) == []
+
+
+def test_a_negative_k1_is_read_by_its_size() -> None:
+    stream = ({"step": t, "kl_k1": -0.01 * ramp(t, 60, 0.1)} for t in range(120))
+    assert first_alert("kl_blowup", stream) is not None
+
+
+def test_a_reward_that_never_moves_is_no_signal_even_alone() -> None:
+    dead = ({"step": t, "reward_mean": 0.0} for t in range(30))
+    solved = ({"step": t, "reward_mean": 1.0} for t in range(30))
+    assert first_alert("no_learning_signal", dead) == (8, "critical")
+    assert first_alert("no_learning_signal", solved) is None
+
+
+def test_groups_that_are_never_solved_are_the_other_variant() -> None:
+    stream = [
+        healthy(t) | {"zero_variance_fraction": min(1.0, 0.2 + 0.01 * max(0, t - 50))}
+        for t in range(150)
+    ]
+    alone_score = [
+        {k: r[k] for k in ("step", "zero_variance_fraction", "accuracy")} for r in stream
+    ]
+    hard = [r | {"accuracy": 0.1} for r in alone_score]
+    none = [r | {"none_solved_fraction": 0.9} for r in stream]
+    monitor = alone("zero_variance")
+    variants = [findings(monitor, each)[-1].variant for each in (alone_score, hard, none)]
+    assert variants[1:] == ["none_solved", "none_solved"]
