@@ -39,7 +39,7 @@ def ours(records: Iterable[Record]) -> list[tuple[str, str, int]]:
     monitor = Monitor()
     state = monitor.start()
     alerts: list[tuple[str, str, int]] = []
-    before: dict[str, str] = {}
+    before: Mapping[str, str] = {}
     for record in records:
         state, findings = monitor.step(state, record)
         now = {each.detector: each.severity for each in findings if each.severity != "info"}
@@ -68,10 +68,10 @@ def naive(records: Iterable[Record]) -> list[tuple[str, str, int]]:
     active: set[str] = set()
     for index, record in enumerate(records):
         for name in ("entropy", "kl_k3", "zero_variance_fraction", "reward_mean"):
-            value = record.get(name)
+            value: float | None = record.get(name)
             if value is not None and math.isfinite(value):
                 now[name] = now.get(name, value) + 0.05 * (value - now.get(name, value))
-                best[name] = max(best.get(name, value), now[name]) if index > 20 else now[name]
+                best[name] = max(best.get(name, now[name]), now[name]) if index > 20 else now[name]
         if index == 20:
             start = dict(now)
         if index < 20:

@@ -2,7 +2,10 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
+
+HUGE, TINY = 1e150, 1e-150
+"""Sizes beyond which values are cut or ignored, so that squares and ratios stay finite."""
 
 
 def _log(value: float) -> float:
@@ -10,7 +13,7 @@ def _log(value: float) -> float:
 
 
 def _positive_log(value: float) -> float | None:
-    return math.log(value) if value > 0.0 else None
+    return math.log(value) if value > TINY else None
 
 
 def _same(value: float) -> float:
@@ -74,21 +77,24 @@ def read(
 def _finite(record: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     finite: dict[str, Any] = {}
     bad: list[str] = []
-    isfinite = math.isfinite
     for name, value in record.items():
-        if type(value) is float and isfinite(value):  # nearly every value; the rest is slower
+        if type(value) is float and -HUGE < value < HUGE:  # nearly every value
             finite[name] = value
         elif value is None:
             continue
         elif _all_finite(value):
-            finite[name] = value
+            finite[name] = max(-HUGE, min(value, HUGE)) if _is_number(value) else value
         else:
             bad.append(name)
     return finite, tuple(bad)
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float))
+
+
 def _all_finite(value: Any) -> bool:
-    if isinstance(value, (int, float)):
+    if _is_number(value):
         return math.isfinite(value)
     inner = value.values() if isinstance(value, Mapping) else value
     return all(math.isfinite(each) for each in inner)
@@ -117,32 +123,32 @@ def derive(record: Mapping[str, Any]) -> dict[str, float]:
     if kurtosis is not None:
         alive = max(1.0 - record.get("zero_variance_fraction", 0.0), 0.02)
         found["tails"] = math.log(max(kurtosis + 3.0, 0.5) * alive)
-    elif "adv_max" in record and record.get("adv_std", 0.0) > 0.0:
+    elif "adv_max" in record and record.get("adv_std", 0.0) > TINY:
         largest = max(abs(record["adv_max"]), abs(record.get("adv_min", 0.0)))
         found["tails"] = 2.0 * _log(largest / record["adv_std"])
     masses, prompts = record.get("mass_by_difficulty"), record.get("difficulty_histogram")
-    if _has_mass(masses) and _has_mass(prompts):
+    if _is_mass(masses) and _is_mass(prompts):
         found["mass_offset"] = _centre(masses) - _centre(prompts)
     _derive_pass(record.get("pass_at_k"), found)
     return found
 
 
-def _has_mass(weights: Any) -> bool:
-    return isinstance(weights, (list, tuple)) and sum(weights) > 0.0
+def _is_mass(weights: Any) -> TypeGuard[list[float]]:
+    return isinstance(weights, (list, tuple)) and TINY < sum(weights) < HUGE
 
 
 def _derive_mass(record: Mapping[str, Any], found: dict[str, float]) -> None:
     success, failure = record.get("mass_success"), record.get("mass_failure")
-    if success is None or failure is None or max(success, failure) <= 0.0:
+    if success is None or failure is None or max(success, failure) <= TINY:
         return
     floor = 1e-3 * max(success, failure)
     found["log_mass_ratio"] = math.log(max(success, floor) / max(failure, floor))
 
 
 def _derive_pass(pass_at_k: Any, found: dict[str, float]) -> None:
-    if isinstance(pass_at_k, Mapping) and pass_at_k:
-        by_k = sorted((int(k), value) for k, value in pass_at_k.items())
-        if by_k[0][0] < by_k[-1][0]:
+    if isinstance(pass_at_k, Mapping):
+        by_k = sorted((int(k), value) for k, value in pass_at_k.items() if str(k).isdigit())
+        if by_k and by_k[0][0] < by_k[-1][0]:
             found["pass_few"], found["pass_many"] = by_k[0][1], by_k[-1][1]
 
 

@@ -177,6 +177,11 @@ def _push(past: tuple[float, ...], block_mean: float, block: int) -> tuple[tuple
     return tuple((past[i] + past[i + 1]) / 2.0 for i in range(0, PAST_BLOCKS, 2)), 2 * block
 
 
+def unlog(level: float) -> float:
+    """Return ``exp(level)`` for evidence; capped where a float would overflow."""
+    return math.exp(min(level, 700.0))
+
+
 class Shift(NamedTuple):
     """How far a level moved of late, and how far ordinary learning may move it.
 

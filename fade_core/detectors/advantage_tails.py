@@ -1,9 +1,8 @@
 """A few rollouts carry the update: the advantage weights have heavy tails."""
 
-import math
-
 from fade_core.detectors.watch import OFF, Watch, advance, finding
 from fade_core.findings import Finding, Text, View
+from fade_core.signals import unlog
 
 ID = "advantage_tails"
 NEEDS = ("adv_kurtosis", ("adv_max", "adv_std"))
@@ -52,8 +51,8 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     if not state.on:
         return state, None
     evidence = {
-        "tail_index": math.exp(track.level),
-        "tail_index_at_start": math.exp(track.base),
+        "tail_index": unlog(track.level),
+        "tail_index_at_start": unlog(track.base),
         "deviations": risen / max(track.sigma, 1e-9),
     }
     return state, finding(ID, state, view, evidence, TEXT)

@@ -1,11 +1,9 @@
 """The policy's entropy rises above where the run started."""
 
-import math
-
 from fade_core.detectors.outcome import harmed
 from fade_core.detectors.watch import OFF, Watch, advance, finding
 from fade_core.findings import Finding, Text, View
-from fade_core.signals import excess, shift
+from fade_core.signals import excess, shift, unlog
 
 ID = "entropy_explosion"
 NEEDS = ("entropy",)
@@ -58,9 +56,9 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     if not state.on:
         return state, None
     evidence = {
-        "entropy": math.exp(track.level),
-        "entropy_at_start": math.exp(track.base),
-        "entropy_before": math.exp(track.level - shift(track).change),
+        "entropy": unlog(track.level),
+        "entropy_at_start": unlog(track.base),
+        "entropy_before": unlog(track.level - shift(track).change),
         "deviations": shift(track).change / max(track.sigma, 1e-9),
     }
     return state, finding(ID, state, view, evidence, TEXT)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from fade_core.detectors.outcome import harmed
 from fade_core.detectors.watch import OFF, Watch, advance, finding
 from fade_core.findings import Finding, Text, View
-from fade_core.signals import excess, shift
+from fade_core.signals import excess, shift, unlog
 
 ID = "gradient_instability"
 NEEDS = ("grad_norm",)
@@ -72,9 +72,9 @@ def step(state: State, view: View) -> tuple[State, Finding | None]:
     if not state.on:
         return state, None
     evidence = {
-        "grad_norm": math.exp(min(track.value, 700.0)),
-        "median": math.exp(min(track.level, 700.0)),
-        "at_start": math.exp(min(track.base, 700.0)),
+        "grad_norm": unlog(track.value),
+        "median": unlog(track.level),
+        "at_start": unlog(track.base),
         "recent_spikes": state.heat,
     }
     return state, finding(ID, state.watch, view, evidence, TEXT)

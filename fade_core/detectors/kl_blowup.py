@@ -5,7 +5,7 @@ import math
 from fade_core.detectors.outcome import harmed
 from fade_core.detectors.watch import OFF, Watch, advance, finding
 from fade_core.findings import Finding, Text, View
-from fade_core.signals import excess, shift
+from fade_core.signals import excess, shift, unlog
 
 ID = "kl_blowup"
 NEEDS = ("kl_k3", "kl_k1")
@@ -50,16 +50,16 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     if track.seen == view.index:
         change, allowance = shift(track)
         total = track.level - track.base
-        far = min(math.exp(min(track.level, 50.0)), excess(total, track, EIGHTFOLD, 4.0))
+        far = min(unlog(track.level), excess(total, track, EIGHTFOLD, 4.0))
         score = max(excess(change, track, allowance, 6.0), far)
         critical = far >= 1.0 or (score >= 1.0 and total >= 3.9 and harmed(view))
         state = advance(state, view.step, score, critical=critical)
     if not state.on:
         return state, None
     evidence = {
-        "kl": math.exp(min(track.level, 700.0)),
-        "kl_at_start": math.exp(min(track.base, 700.0)),
-        "kl_before": math.exp(min(track.level - shift(track).change, 700.0)),
+        "kl": unlog(track.level),
+        "kl_at_start": unlog(track.base),
+        "kl_before": unlog(track.level - shift(track).change),
         "deviations": shift(track).change / max(track.sigma, 1e-9),
     }
     return state, finding(ID, state, view, evidence, TEXT)

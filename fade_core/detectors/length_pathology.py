@@ -1,10 +1,8 @@
 """Answers grow to the limit, are cut, or shrink to nothing."""
 
-import math
-
 from fade_core.detectors.watch import OFF, Watch, advance, finding
 from fade_core.findings import Finding, Text, View
-from fade_core.signals import Track, excess, shift
+from fade_core.signals import Track, excess, shift, unlog
 
 ID = "length_pathology"
 NEEDS = ("response_length_mean", "truncated_fraction")
@@ -77,7 +75,7 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
         return state, None
     evidence = {}
     if length is not None:
-        evidence = {"length": math.exp(length.level), "length_at_start": math.exp(length.base)}
+        evidence = {"length": unlog(length.level), "length_at_start": unlog(length.base)}
     if cut is not None:
         evidence |= {"truncated_fraction": cut.level, "truncated_at_start": cut.base}
     return state, finding(ID, state, view, evidence, TEXTS[variant], variant=variant)

@@ -1,10 +1,8 @@
 """Is the policy still doing its job? What several detectors ask before they call a harm."""
 
-import math
-
 from fade_core.findings import Proposal, View
 from fade_core.scheduler import DELTA_MIN, alpha_for, delta_for
-from fade_core.signals import Track
+from fade_core.signals import Track, unlog
 
 SOLVED_AT = 0.97
 """Score in [0, 1] from which a task counts as solved."""
@@ -74,7 +72,7 @@ def propose(view: View) -> Proposal | None:
         return None
     alpha, delta, p = alpha_for(accuracy.level, 3.0), 1.0, accuracy.level
     if entropy is not None:
-        half = math.exp(entropy.base) / 2.0
-        delta = delta_for(math.exp(entropy.level), half, DELTA_MIN, half)
+        half = unlog(entropy.base) / 2.0
+        delta = delta_for(unlog(entropy.level), half, DELTA_MIN, half)
     mass = p * (1.0 - p) ** alpha
     return Proposal(alpha, delta, mass, mass / delta)

@@ -5,7 +5,7 @@ import math
 from fade_core.detectors.outcome import propose
 from fade_core.detectors.watch import OFF, Watch, advance, finding
 from fade_core.findings import Finding, Text, View
-from fade_core.signals import Track, excess
+from fade_core.signals import Track, excess, unlog
 
 ID = "sign_imbalance"
 NEEDS = (("mass_success", "mass_failure"),)
@@ -67,7 +67,7 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
         state = advance(state, view.step, score)
     if not state.on:
         return state, None
-    evidence = {"mass_ratio": math.exp(track.level), "expected_ratio": math.exp(expected)}
+    evidence = {"mass_ratio": unlog(track.level), "expected_ratio": unlog(expected)}
     for name in ("clip_fraction_high", "clip_fraction_low"):
         if name in view.tracks:
             evidence[name] = view.tracks[name].level

@@ -1,11 +1,9 @@
 """The trainer and the sampler give the same tokens ever more different probabilities."""
 
-import math
-
 from fade_core.detectors.outcome import harmed
 from fade_core.detectors.watch import OFF, Watch, advance, finding
 from fade_core.findings import Finding, Text, View
-from fade_core.signals import excess
+from fade_core.signals import excess, unlog
 
 ID = "train_infer_mismatch"
 NEEDS = ("train_infer_k3", "train_infer_abs_logprob_diff")
@@ -56,8 +54,8 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     if not state.on:
         return state, None
     evidence = {
-        "mismatch": math.exp(track.level),
-        "mismatch_at_start": math.exp(track.base),
+        "mismatch": unlog(track.level),
+        "mismatch_at_start": unlog(track.base),
         "deviations": risen / max(track.sigma, 1e-9),
     }
     return state, finding(ID, state, view, evidence, TEXT)

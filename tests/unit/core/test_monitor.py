@@ -275,3 +275,27 @@ def test_groups_that_are_never_solved_are_the_other_variant() -> None:
     monitor = alone("zero_variance")
     variants = [findings(monitor, each)[-1].variant for each in (alone_score, hard, none)]
     assert variants[1:] == ["none_solved", "none_solved"]
+
+
+def test_values_at_the_ends_of_the_floats_break_nothing() -> None:
+    sizes = (1.7e308, -1.7e308, 5e-324, 0.0, 1.0)
+    names = [name for name in healthy(0) if name not in {"step", "pass_at_k"}]
+    for size in sizes:
+        stream = (
+            healthy(t) | ({} if t % 2 else dict.fromkeys(names, size) | {"pass_at_k": {"all": 1.0}})
+            for t in range(60)
+        )
+        monitor = Monitor()
+        state, _ = advance(monitor, monitor.start(), stream)
+        assert state.errors == {}
+        json.dumps(resume.to_json(monitor, state), allow_nan=False)
+
+
+def test_a_detector_that_never_fires_has_no_first_alert() -> None:
+    assert first_alert("kl_blowup", (healthy(t) for t in range(50))) is None
+
+
+def test_a_truncation_alarm_outlives_records_without_its_signal() -> None:
+    cut = [{"step": t, "truncated_fraction": min(1.0, t / 50)} for t in range(60)]
+    found = findings(alone("length_pathology"), [*cut, {"step": 60, "loss": 0.1}])
+    assert found[-1].step == 60
