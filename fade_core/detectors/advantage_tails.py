@@ -1,5 +1,6 @@
 """A few rollouts carry the update: the advantage weights have heavy tails."""
 
+from fade_core.detectors.outcome import solved
 from fade_core.detectors.watch import OFF, Watch, advance, finding
 from fade_core.findings import Finding, Text, View
 from fade_core.signals import unlog
@@ -28,7 +29,8 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     its method produces by construction, and the second factor removes what dead groups add by
     construction, so unique-best methods with a kurtosis of 260 are as normal as GRPO with -0.5.
     Without a kurtosis T is twice the log of largest weight over deviation. Critical at eight
-    times the start's fourth moment and twice the threshold.
+    times the start's fourth moment and twice the threshold; an
+    ``info`` where the task is solved and few groups are left.
 
     Good at: the cause of gradient spikes, a hundred steps ahead of them. Bad at: batches of a
     few groups, whose kurtosis is noise; a method that is heavy from its first step.
@@ -47,7 +49,9 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
     risen = track.level - track.base
     if track.seen == view.index:
         score = risen / max(0.693, 6.0 * track.start_noise / 1.128)
-        state = advance(state, view.step, score, critical=score >= 2.0 and risen >= 2.079)
+        critical = score >= 2.0 and risen >= 2.079
+        ceiling = 1 if solved(view) else 3
+        state = advance(state, view.step, score, critical=critical, ceiling=ceiling)
     if not state.on:
         return state, None
     evidence = {

@@ -8,6 +8,7 @@ SOLVED_AT = 0.97
 """Score in [0, 1] from which a task counts as solved."""
 
 
+STILL_SOLVED_AT = 0.9
 THIRD = 1.0 / 3.0
 
 HARM_SIGMA = 2.5
@@ -43,9 +44,14 @@ def lost(track: Track) -> float:
 
 
 def solved(view: View) -> bool:
-    """Tell whether nothing is left to learn: a score in [0, 1] that sits at the top."""
+    """Tell whether nothing is left to learn: a score in [0, 1] that sits at the top.
+
+    Once its average has been there it counts as solved down to 0.9, so noise cannot toggle it.
+    """
     track = score_track(view)
-    return track is not None and track.level >= SOLVED_AT and track.high <= 1.0
+    if track is None or track.high > 1.0:
+        return False
+    return track.level >= (STILL_SOLVED_AT if track.high >= SOLVED_AT else SOLVED_AT)
 
 
 def harmed(view: View) -> bool:
