@@ -13,7 +13,15 @@
 ``kl_audit``       what a trainer's settings regularise, and what to change
 ``kl_monitor``     the KL statistics of one step
 ``losses``         APA and AWR: residuals, weights, what the critic explains
-``detectors``      streaming rules over a run
+``reading``        from a step record to the signals that detectors follow
+``signals``        one bounded summary of every signal: level, start, noise, past
+``detectors``      one rule a file: what each way of failing looks like
+``monitor``        all of them over one run, a pure step over a storable state
+``resume``         that state as JSON and back
+``findings``       what a detector says, and the schedule it proposes
+``forecast``       where the entropy is heading, with an interval, or nothing
+``diagnosis``      incidents, coverage and one headline: the reading of a run
+``report``         that reading as a value, as JSON and as an exit code
 ``errors``         the exceptions of this package
 ``torch``          the same on tensors; the one sub-package that needs torch
 

@@ -1,9 +1,8 @@
 """What a KL or APA detector saw at one step."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
-Severity = Literal["info", "warning", "critical"]
+from fade_core.findings import Severity
 
 
 @dataclass(frozen=True, slots=True)
