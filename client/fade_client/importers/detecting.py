@@ -126,9 +126,9 @@ def find(path: Path) -> Found:
 def _search(folder: Path, found: Found) -> None:
     if whole := _whole(folder):
         found.logs.append(whole)
-        if whole.format is mlflow_files.FORMAT:
+        if whole.format in (mlflow_files.FORMAT, wandb_offline.FORMAT):
             return
-    visible = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    visible = [path for path in sorted(folder.iterdir()) if not _is_other(path)]
     states = [state for path in visible if (state := _state(path))]
     if states:
         # The newest checkpoint holds the log of the others.
@@ -138,6 +138,11 @@ def _search(folder: Path, found: Found) -> None:
             _search(path, found)
         elif path.is_file() and not _state(path) and path.suffix.lower() in _SUFFIXES:
             _take(path, found)
+
+
+def _is_other(path: Path) -> bool:
+    # A link, such as wandb's latest-run, leads to what is found anyway.
+    return path.name.startswith(".") or path.is_symlink()
 
 
 def _state(path: Path) -> Path | None:
@@ -156,6 +161,8 @@ def _take(path: Path, found: Found) -> None:
 def _whole(folder: Path) -> Log | None:
     if any(folder.glob(tensorboard.PATTERN)):
         return Log(folder, tensorboard.FORMAT)
+    if offline := sorted(folder.glob("*.wandb")):
+        return Log(offline[0], wandb_offline.FORMAT)
     if any(folder.glob(completions.PATTERN)):
         return Log(folder, completions.FORMAT)
     if mlflow_files.recognises(Sample(folder, b"")):

@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-from fade_client.importers.draft import Draft
+from fade_client.importers.draft import STEP_KEYS, Draft
+from fade_client.importers.keys import match
 from fade_client.importers.mapping import KeyMapping
 from fade_client.importers.result import ImportedRun
 from fade_client.importers.source import Format, Sample, read_objects, run_name
 
 
 def recognises(sample: Sample) -> bool:
-    """Say whether the file holds JSON objects, one a line."""
-    return bool(sample.rows)
+    """Say whether there are JSON objects, one a line, with a step or a field that we know."""
+    return any(key in STEP_KEYS or match(key) for key in sample.keys)
 
 
 def read(path: Path, mapping: KeyMapping) -> list[ImportedRun]:

@@ -83,9 +83,9 @@ def _rows(values: Iterator[Value]) -> Iterator[tuple[dict[str, float], int]]:
 
 def _unlimited(amount: float) -> float:
     # MLflow stores an infinity as the largest float there is.
-    if abs(amount) < sys.float_info.max:
-        return amount
-    return math.copysign(math.inf, amount)
+    if abs(amount) >= sys.float_info.max:
+        return math.copysign(math.inf, amount)
+    return amount
 
 
 FORMAT = Format("mlflow", "MLflow database", recognises, read)

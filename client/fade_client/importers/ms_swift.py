@@ -10,7 +10,7 @@ from fade_client.importers.source import Format, Sample, read_objects, run_name
 
 def recognises(sample: Sample) -> bool:
     """Say whether steps of ms-swift are in this file."""
-    return "global_step/max_steps" in sample.keys
+    return any("global_step/max_steps" in row for row in sample.rows)
 
 
 def read(path: Path, mapping: KeyMapping) -> list[ImportedRun]:

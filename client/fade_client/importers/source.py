@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from fade_client.importers.mapping import KeyMapping
+from fade_client.importers.numbers import flatten
 from fade_client.importers.result import ImportedRun
 
 HEAD = 1 << 18
@@ -61,8 +62,12 @@ class Sample:
 
     @cached_property
     def keys(self) -> frozenset[str]:
-        """Keys of these objects."""
-        return frozenset(key for row in self.rows for key in row)
+        """Keys of the numbers in these objects."""
+        return frozenset(key for row in self.rows for key in flatten(row, _silent, row))
+
+
+def _silent(_reason: str) -> None:
+    """Take a reason that nobody asked for."""
 
 
 def read_sample(path: Path) -> Sample:

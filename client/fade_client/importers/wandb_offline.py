@@ -23,6 +23,8 @@ _BLOCK = 1 << 15
 _FRAME = struct.Struct("<IHB")
 _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 _HISTORY, _CONFIG, _RUN = 2, 5, 17
+_STAMPS = frozenset({"train/global_step", "_step", "_timestamp"})
+_INTERNAL = ("_wandb", "_runtime")
 _DROPPED = ("profiling/", "train/profiling/")
 """TRL times its own functions in rows of their own, under a step that lags behind."""
 
@@ -48,12 +50,12 @@ def read(path: Path, mapping: KeyMapping) -> list[ImportedRun]:
 def _take(number: int, record: bytes, draft: Draft) -> None:
     if number == _HISTORY:
         row = _items(record, 1, draft.skip)
-        timings = [key for key in row if key.startswith(_DROPPED)]
-        for key in timings:
+        for key in [key for key in row if key.startswith(_DROPPED)]:
             del row[key]
             draft.skip("timing of TRL's own functions")
-        row.pop("_wandb", None)
-        if len(timings) == 0 or row.keys() - {"train/global_step", "_step"}:
+        for key in _INTERNAL:
+            row.pop(key, None)
+        if row.keys() - _STAMPS:
             draft.add(row)
     elif number == _CONFIG:
         draft.config |= _items(record, 1, draft.skip)
