@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from fadewatch.commands import database, demo, serve, spool
+from fadewatch.commands import database, demo, diagnose, import_, serve, spool
 
 app = typer.Typer(
     name="fadewatch",
@@ -20,9 +20,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("demo", rich_help_panel="Start here")(demo.demo)
+app.command("diagnose", rich_help_panel="Start here")(diagnose.diagnose)
 app.command("server", rich_help_panel="Service")(serve.server)
 app.command("dashboard", rich_help_panel="Service")(serve.dashboard)
 app.add_typer(database.app, name="db", rich_help_panel="Service")
+app.command("import", rich_help_panel="Records of a trainer")(import_.import_)
 app.command("sync", rich_help_panel="Records of a trainer")(spool.sync)
 app.command("spool", rich_help_panel="Records of a trainer")(spool.spool)
 
