@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from fadewatch.commands import audit, database, demo, serve, spool, whatif
+from fadewatch.commands import audit, database, demo, diagnose, import_, serve, spool, whatif
 
 app = typer.Typer(
     name="fadewatch",
@@ -20,11 +20,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("demo", rich_help_panel="Start here")(demo.demo)
+app.command("diagnose", rich_help_panel="Start here")(diagnose.diagnose)
 app.command("server", rich_help_panel="Service")(serve.server)
 app.command("dashboard", rich_help_panel="Service")(serve.dashboard)
 app.add_typer(database.app, name="db", rich_help_panel="Service")
 app.add_typer(audit.app, name="audit", rich_help_panel="What does my method do?")
 app.command("whatif", rich_help_panel="What does my method do?")(whatif.whatif)
+app.command("import", rich_help_panel="Records of a trainer")(import_.import_)
 app.command("sync", rich_help_panel="Records of a trainer")(spool.sync)
 app.command("spool", rich_help_panel="Records of a trainer")(spool.spool)
 

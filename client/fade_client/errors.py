@@ -5,6 +5,7 @@ FadeError
     ├── ConfigError      (ValueError)       an argument of ``init`` cannot be used
     ├── StateError       (ValueError)       a state for ``load_state_dict`` does not fit the run
     ├── SpoolError       (ValueError)       a file is not a spool
+    ├── LogError         (ValueError)       a log of another tool cannot be read
     └── DeliveryError                       the server did not take something; stays in the client
         ├── Unavailable  (ConnectionError)  no usable answer; worth another try
         ├── Refused      (ValueError)       the server will never take this body
@@ -28,6 +29,10 @@ class StateError(ClientError, ValueError):
 
 class SpoolError(ClientError, ValueError):
     """A file is not a spool."""
+
+
+class LogError(ClientError, ValueError):
+    """A log of another tool cannot be read; the message says what was looked for."""
 
 
 class DeliveryError(ClientError):

@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from fade_core.detectors.kl_finding import KLFinding, Severity
+from fade_core.detectors.kl_finding import KLFinding
+from fade_core.findings import Severity
 from fade_core.losses import ApaStatistics
 
 NAME = "apa_anomaly"

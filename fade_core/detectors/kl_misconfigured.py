@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from fade_core.detectors.kl_finding import KLFinding, Severity
+from fade_core.detectors.kl_finding import KLFinding
+from fade_core.findings import Severity
 from fade_core.kl_audit.audit import Audit
 from fade_core.kl_monitor import KLStatistics
 from fade_core.kl_table import Verdict
