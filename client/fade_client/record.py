@@ -43,7 +43,9 @@ def step_frame(
     # The usual case in one pass of C: all of them are floats already.
     if countOf(map(type, floats.values()), float) != len(floats):
         floats, vectors = values.clean_scalars(dict(floats), drop)
-    if not _can_be_right(floats):
+    # These two steer the schedule, so what is observed here must be what the server will see.
+    read = floats.get
+    if not (0.0 <= read("accuracy", 0.0) <= 1.0 and 0.0 <= read("entropy", 0.0) < math.inf):
         floats = _without_impossible(floats, drop)
     if rewards_PG is None and advantages_PG is None and pass_at_k is None:
         return StepFrame(step, time, floats, vectors)
@@ -62,13 +64,6 @@ def step_frame(
         {} if pass_at_k is None else values.clean_pass_at_k(pass_at_k, drop),
         None if rewards is None else Array.of(rewards),
         None if weights is None else Array.of(weights),
-    )
-
-
-def _can_be_right(floats: dict[str, float]) -> bool:
-    # These two steer the schedule, so what is observed here must be what the server will see.
-    return (
-        0.0 <= floats.get("accuracy", 0.0) <= 1.0 and 0.0 <= floats.get("entropy", 0.0) < math.inf
     )
 
 

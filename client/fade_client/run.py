@@ -1,11 +1,11 @@
 """The handle of a run: what the trainer calls, and that none of it can hurt the training."""
 
 import logging
-import math
 import threading
 import time
 import weakref
 from collections.abc import Mapping
+from math import nan
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -105,11 +105,25 @@ class Run:
         """
         try:
             with self._lock:
-                if scalars is None:
-                    scalars = named
-                elif named:
-                    scalars = {**scalars, **named}
-                self._log(step, scalars, rewards, advantages, pass_at_k)
+                if scalars is not None:
+                    named = {**scalars, **named} if named else scalars
+                number = self._least if step is None else values.step_number(step)
+                if self._closed or number is None or number < self._least:
+                    self._refuse()
+                    return
+                if self._handed_out:
+                    named = {**self._handed_out.used(), **named}
+                drop = self._ledger.drop
+                frame = step_frame(number, time.time(), rewards, advantages, pass_at_k, named, drop)
+                if self._writer and self._writer.append(packed(frame)):
+                    self._ledger.logged = logged = self._ledger.logged + 1
+                    if logged % BATCH == 0 and self._sender:
+                        self._sender.nudge()
+                else:
+                    self._miss()
+                read = frame.values.get
+                self._scheduler.observe(number, read("accuracy", nan), read("entropy", nan))
+                self._last_step, self._least, self._handed_out = number, number + 1, None
         except Exception:  # noqa: BLE001 - promise 2; the ledger logs it
             self._ledger.lose("error", "a step could not be recorded", exc_info=True)
 
@@ -239,36 +253,10 @@ class Run:
         """Do what can wait; the sender calls this in its thread."""
         self._scheduler.fold()
 
-    def _log(
-        self,
-        step: Any,
-        scalars: Mapping[str, Any],
-        rewards: Any,
-        advantages: Any,
-        pass_at_k: Any,
-    ) -> None:
-        number = self._least if step is None else values.step_number(step)
-        if self._closed or number is None or number < self._least:
-            self._refuse()
-            return
-        if self._handed_out:
-            scalars = {**self._handed_out.used(), **scalars}
-        ledger = self._ledger
-        frame = step_frame(
-            number, time.time(), rewards, advantages, pass_at_k, scalars, ledger.drop
-        )
-        if self._writer and self._writer.append(packed(frame)):
-            ledger.logged += 1
-            if ledger.logged % BATCH == 0 and self._sender:
-                self._sender.nudge()
-        elif not self._mute:
+    def _miss(self) -> None:
+        if not self._mute:
             why = self._writer.error if self._writer else "there is no spool"
-            ledger.lose("disk", "a step is lost: %s", why)
-        recorded = frame.values.get
-        self._scheduler.observe(
-            number, recorded("accuracy", math.nan), recorded("entropy", math.nan)
-        )
-        self._last_step, self._least, self._handed_out = number, number + 1, None
+            self._ledger.lose("disk", "a step is lost: %s", why)
 
     def _refuse(self) -> None:
         if self._closed:
