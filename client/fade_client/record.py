@@ -4,6 +4,8 @@ Shapes: ``P`` prompts, ``G`` rollouts of each prompt.
 """
 
 import math
+from collections.abc import Mapping
+from operator import countOf
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from fade_client import values
-from fade_client.frames import Array, StepFrame
+from fade_client.frames import Array, StepFrame, pack
 from fade_client.values import Drop
 from fade_core.records import problem_with
 
@@ -22,10 +24,10 @@ def step_frame(
     rewards_PG: Any,
     advantages_PG: Any,
     pass_at_k: Any,
-    scalars: dict[str, Any],
+    scalars: Mapping[str, Any],
     drop: Drop,
 ) -> StepFrame:
-    """Return the frame of one step; the arrays are copied, for the trainer may change them.
+    """Return the frame of one step; good for being packed before the trainer changes anything.
 
     Args:
         step: Its index.
@@ -33,22 +35,27 @@ def step_frame(
         rewards_PG: ``[P, G]``, or None.
         advantages_PG: ``[P, G]``, or None.
         pass_at_k: A mapping, or None.
-        scalars: Values by name; emptied of what is not a scalar.
+        scalars: Values by name; left as they are.
         drop: Told the name and the reason of each value that is left out.
     """
-    floats, vectors = values.clean_scalars(scalars, drop)
+    vectors: dict[str, list[float]] = {}
+    floats = scalars if type(scalars) is dict else dict(scalars)
+    # The usual case in one pass of C: all of them are floats already.
+    if countOf(map(type, floats.values()), float) != len(floats):
+        floats, vectors = values.clean_scalars(dict(floats), drop)
     # These two steer the schedule, so what is observed here must be what the server will see.
-    for name in ("accuracy", "entropy"):
-        if name in floats and (problem := problem_with(name, floats[name])):
-            drop(name, problem)
-            del floats[name]
+    read = floats.get
+    if not (0.0 <= read("accuracy", 0.0) <= 1.0 and 0.0 <= read("entropy", 0.0) < math.inf):
+        floats = _without_impossible(floats, drop)
+    if rewards_PG is None and advantages_PG is None and pass_at_k is None:
+        return StepFrame(step, time, floats, vectors)
     rewards = weights = None
     if rewards_PG is not None or advantages_PG is not None:
         rewards, weights = _arrays(rewards_PG, advantages_PG, drop)
     if rewards is not None and "accuracy" not in floats:
         accuracy = values.mean_solve_rate(rewards)
         if not math.isnan(accuracy):
-            floats["accuracy"] = accuracy
+            floats = floats | {"accuracy": accuracy}
     return StepFrame(
         step,
         time,
@@ -60,12 +67,22 @@ def step_frame(
     )
 
 
-def encodable(frame: StepFrame) -> StepFrame:
-    """Return the frame with every name of a value fit for UTF-8; a lone surrogate is not."""
-    values_by_name = {
-        name.encode("utf-8", "replace").decode(): number for name, number in frame.values.items()
-    }
-    return structs.replace(frame, values=values_by_name)
+def _without_impossible(floats: dict[str, float], drop: Drop) -> dict[str, float]:
+    possible = dict(floats)
+    for name in ("accuracy", "entropy"):
+        if name in floats and (problem := problem_with(name, floats[name])):
+            drop(name, problem)
+            del possible[name]
+    return possible
+
+
+def packed(frame: StepFrame) -> bytes:
+    """Return the bytes of the frame; a lone surrogate in a name, unfit for UTF-8, is replaced."""
+    try:
+        return pack(frame)
+    except UnicodeEncodeError:
+        fit = {name.encode("utf-8", "replace").decode(): n for name, n in frame.values.items()}
+        return pack(structs.replace(frame, values=fit))
 
 
 def _arrays(

@@ -1,17 +1,18 @@
 """The handle of a run: what the trainer calls, and that none of it can hurt the training."""
 
 import logging
-import math
 import threading
 import time
 import weakref
+from collections.abc import Mapping
+from math import nan
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from fade_client import lifetime, state, values
-from fade_client.frames import FinishFrame, Header, StateFrame, StepFrame, pack
+from fade_client.frames import FinishFrame, Header, StateFrame, pack
 from fade_client.ledger import FinishReport, Ledger, RunStats
-from fade_client.record import encodable, step_frame
+from fade_client.record import packed, step_frame
 from fade_client.schedule import LocalScheduler, RunSchedule, applied, neutral
 from fade_client.spool import SpoolWriter
 from fade_core.errors import SettingError
@@ -66,11 +67,11 @@ class Run:
         self._scheduler = LocalScheduler(header.scheduler)
         self._sender: Sender | None = None
         self._has_server = header.mode != "local"
-        self._lock = threading.RLock()
+        self._lock = writer.lock if writer else threading.RLock()
         self._override: Override | None = None
         self._handed_out: RunSchedule | None = None
         self._last_step: int | None = None
-        self._observed = 0
+        self._least = 0
         self._resumed = False
         self._closed = ""
         self._report: FinishReport | None = None
@@ -80,27 +81,49 @@ class Run:
         self,
         /,
         step: int | None = None,
+        scalars: Mapping[str, Any] | None = None,
         *,
         rewards: Any = None,
         advantages: Any = None,
         pass_at_k: Any = None,
-        **scalars: Any,
+        **named: Any,
     ) -> None:
         """Record one rollout batch. Never raises, and never waits for the network.
 
         Args:
             step: Index of the rollout batch, larger than the last one; None for the next.
+            scalars: Values by name, for a trainer that has them in a dict already; a dict is
+                cheaper to pass than as many keywords. It is left as it is.
             rewards: ``[P, G]`` tensor, array or lists, before any filtering. The outcome fields
                 and, with ``advantages``, the weight fields are computed from it.
             advantages: ``[P, G]``, the advantages that the trainer used for these rewards.
             pass_at_k: pass@k by k, such as ``{16: 0.8}``.
-            **scalars: Any field of ``fade_core.records`` by name, such as ``entropy`` (nats a
-                token); what is given here goes before what is computed. Any other name is kept
-                as an extra series. A number, a 0-d array or a 0-d tensor; None is not recorded.
+            **named: Any field of ``fade_core.records`` by name, such as ``entropy`` (nats a
+                token); what is given here goes before what is computed and before ``scalars``.
+                Any other name is kept as an extra series. A number, a 0-d array or a 0-d
+                tensor; None is not recorded.
         """
         try:
             with self._lock:
-                self._log(step, rewards, advantages, pass_at_k, scalars)
+                if scalars is not None:
+                    named = {**scalars, **named} if named else scalars
+                number = self._least if step is None else values.step_number(step)
+                if self._closed or number is None or number < self._least:
+                    self._refuse()
+                    return
+                if self._handed_out:
+                    named = {**self._handed_out.used(), **named}
+                drop = self._ledger.drop
+                frame = step_frame(number, time.time(), rewards, advantages, pass_at_k, named, drop)
+                if self._writer and self._writer.append(packed(frame)):
+                    self._ledger.logged = logged = self._ledger.logged + 1
+                    if logged % BATCH == 0 and self._sender:
+                        self._sender.nudge()
+                else:
+                    self._miss()
+                read = frame.values.get
+                self._scheduler.observe(number, read("accuracy", nan), read("entropy", nan))
+                self._last_step, self._least, self._handed_out = number, number + 1, None
         except Exception:  # noqa: BLE001 - promise 2; the ledger logs it
             self._ledger.lose("error", "a step could not be recorded", exc_info=True)
 
@@ -171,8 +194,9 @@ class Run:
         """
         with self._lock:
             last_step, schedule = state.from_dict(state_dict, self.id)
-            state.require_fresh(self._observed)
+            state.require_fresh(self._scheduler.observed())
             self._last_step, self._resumed = last_step, True
+            self._least = 0 if last_step is None else last_step + 1
             self._scheduler.restore(schedule)
             if self._writer:
                 self._writer.write(pack(StateFrame(schedule)))
@@ -229,50 +253,17 @@ class Run:
         """Do what can wait; the sender calls this in its thread."""
         self._scheduler.fold()
 
-    def _log(
-        self, step: Any, rewards: Any, advantages: Any, pass_at_k: Any, scalars: dict[str, Any]
-    ) -> None:
+    def _miss(self) -> None:
+        if not self._mute:
+            why = self._writer.error if self._writer else "there is no spool"
+            self._ledger.lose("disk", "a step is lost: %s", why)
+
+    def _refuse(self) -> None:
         if self._closed:
             self._ledger.lose(self._closed, "log_step was called in a run that is %s", self._closed)
-            return
-        number = self._next_step(step)
-        if number is None:
-            return
-        if self._handed_out:
-            scalars = self._handed_out.used() | scalars
-        frame = step_frame(
-            number, time.time(), rewards, advantages, pass_at_k, scalars, self._ledger.drop
-        )
-        self._record(frame)
-        self._scheduler.observe(
-            number, frame.values.get("accuracy", math.nan), frame.values.get("entropy", math.nan)
-        )
-        self._observed += 1
-        self._last_step, self._handed_out = number, None
-
-    def _next_step(self, step: Any) -> int | None:
-        least = 0 if self._last_step is None else self._last_step + 1
-        number = least if step is None else values.step_number(step)
-        if number is None or number < least:
-            self._ledger.lose("step", "a step must be an integer >= %d here; not recorded", least)
-            return None
-        return number
-
-    def _record(self, frame: StepFrame) -> None:
-        if self._writer is None:
-            if not self._mute:
-                self._ledger.lose("disk", "a step is lost: there is no spool")
-            return
-        try:
-            packed = pack(frame)
-        except UnicodeEncodeError:
-            packed = pack(encodable(frame))
-        if not self._writer.write(packed):
-            self._ledger.lose("disk", "a step is lost: %s", self._writer.error)
-            return
-        self._ledger.logged += 1
-        if self._sender and self._ledger.logged % BATCH == 0:
-            self._sender.nudge()
+        else:
+            message = "a step must be an integer >= %d here; not recorded"
+            self._ledger.lose("step", message, self._least)
 
     def _current(self) -> Schedule:
         return apply_override(self._scheduler.current(), self._override)

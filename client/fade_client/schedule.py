@@ -85,6 +85,7 @@ class LocalScheduler:
     def __init__(self, config: SchedulerConfig) -> None:
         self.config = config
         self._schedule = scheduler.initial(config)
+        self._first_version = self._schedule.version
         self._backlog: deque[tuple[int, float, float]] = deque()
         self._lock = threading.Lock()
 
@@ -106,11 +107,15 @@ class LocalScheduler:
         self.fold()
         return self._schedule
 
+    def observed(self) -> int:
+        """Return how many records were observed since the start, or since ``restore``."""
+        return self.current().version - self._first_version
+
     def restore(self, schedule: Schedule) -> None:
         """Go on from a stored schedule."""
         with self._lock:
             self._backlog.clear()
-            self._schedule = schedule
+            self._schedule, self._first_version = schedule, schedule.version
 
     def renew_after_fork(self) -> None:
         """In a forked child: a lock that no vanished thread holds."""

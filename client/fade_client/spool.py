@@ -1,6 +1,6 @@
 """The spool: one append-only file an attempt, and how much of it a server has confirmed."""
 
-import errno
+import contextlib
 import fcntl
 import os
 import threading
@@ -26,6 +26,12 @@ class SpoolWriter:
        raising.
     3. The file is locked while the writer is open, so that ``sync`` leaves a live run alone.
 
+    Attributes:
+        path: The file.
+        error: Why the last write that failed did.
+        lock: Held while the file changes. It is the run's own lock too, so that a step costs
+            one; and reentrant, for a signal may find it held by the very thread it interrupts.
+
     Args:
         path: The file to make; it must not exist.
         header: Its first frame.
@@ -37,7 +43,7 @@ class SpoolWriter:
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
         self.error = ""
-        self._lock = threading.Lock()
+        self.lock = threading.RLock()
         self._size = 0
         path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
@@ -51,15 +57,23 @@ class SpoolWriter:
 
     def write(self, packed: bytes) -> bool:
         """Append one packed frame; False, with the cause in ``error``, where that failed."""
-        with self._lock:
-            if self._fd is None:
-                return False
-            try:
-                self._append(self._fd, packed)
-            except OSError as error:
-                self.error = str(error)
-                return False
-            return True
+        with self.lock:
+            return self.append(packed)
+
+    def append(self, packed: bytes) -> bool:
+        """Do what ``write`` does, for a caller that holds ``lock``."""
+        if self._fd is None:
+            return False
+        try:
+            written = os.write(self._fd, packed)
+            if written == len(packed):
+                self._size += written
+                return True
+            self.error = f"only {written} of {len(packed)} bytes fitted"
+        except OSError as error:
+            self.error = str(error)
+        self._cut(self._fd)
+        return False
 
     def restart(self, end: int, prepare: Callable[[], None]) -> bool:
         """Empty the file down to its header if it ends at ``end``, and say whether it did.
@@ -68,7 +82,7 @@ class SpoolWriter:
             end: Offset up to which everything was confirmed.
             prepare: Called before; with no record being written meanwhile.
         """
-        with self._lock:
+        with self.lock:
             if self._fd is None or self._size != end:
                 return False
             prepare()
@@ -78,7 +92,7 @@ class SpoolWriter:
 
     def close(self) -> None:
         """Let go of the file and its lock; closing twice is harmless."""
-        with self._lock:
+        with self.lock:
             if self._fd is not None:
                 # Closing alone would leave the lock to a child that was just forked.
                 fcntl.flock(self._fd, fcntl.LOCK_UN)
@@ -87,21 +101,15 @@ class SpoolWriter:
 
     def abandon_after_fork(self) -> None:
         """In a forked child: leave the file, and its lock, to the parent."""
-        self._lock = threading.Lock()
+        self.lock = threading.RLock()
         if self._fd is not None:
             os.close(self._fd)
         self._fd = None
 
-    def _append(self, fd: int, packed: bytes) -> None:
-        try:
-            written = os.write(fd, packed)
-            if written < len(packed):
-                raise OSError(errno.ENOSPC, f"only {written} of {len(packed)} bytes fitted")
-        except OSError:
-            # A part of a frame would hide every later one from the reader.
+    def _cut(self, fd: int) -> None:
+        # A part of a frame would hide every later one from the reader.
+        with contextlib.suppress(OSError):
             os.ftruncate(fd, self._size)
-            raise
-        self._size += written
 
 
 class Ack(msgspec.Struct, frozen=True):

@@ -68,10 +68,9 @@ def grouped(rewards_PG: Any) -> NDArray[Any]:
 
 def mean_solve_rate(rewards_PG: NDArray[Any]) -> float:
     """Return the accuracy of the batch, or ``nan`` where a reward is outside [0, 1]."""
-    rewards = np.asarray(rewards_PG, dtype=np.float64)
     with np.errstate(invalid="ignore"):
-        inside = bool(rewards.min() >= 0.0 and rewards.max() <= 1.0)
-    return float(rewards.mean()) if inside else math.nan
+        inside = rewards_PG.min() >= 0.0 and rewards_PG.max() <= 1.0
+    return float(rewards_PG.mean(dtype=np.float64)) if inside else math.nan
 
 
 def step_number(step: Any) -> int | None:
@@ -92,8 +91,8 @@ def clean_scalars(
         values: As the trainer passed them.
         drop: Told the name and the reason of each value that is left out.
     """
-    odd = [name for name, number in values.items() if type(number) is not float]
     vectors: dict[str, list[float]] = {}
+    odd = [name for name, number in values.items() if type(number) is not float]
     for name in odd:
         number = values.pop(name)
         if number is None:
