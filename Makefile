@@ -20,7 +20,7 @@ test: .venv/.dev
 
 # What `make test` runs once the environment is there.
 check: lint
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadscope $(ARGS)
 
 lint:
 	$(BIN)/ruff check .
