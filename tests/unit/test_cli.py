@@ -15,11 +15,13 @@ RUNNER = CliRunner()
 
 def test_help_shows_the_product() -> None:
     shown = RUNNER.invoke(cli.app, ["--help"]).output
-    for command in ("demo", "server", "dashboard", "db", "sync", "spool"):
+    for command in ("demo", "diagnose", "server", "dashboard", "db", "import", "sync", "spool"):
         assert command in shown
 
 
-@pytest.mark.parametrize("command", ["demo", "server", "dashboard", "sync", "spool"])
+@pytest.mark.parametrize(
+    "command", ["demo", "diagnose", "import", "server", "dashboard", "sync", "spool"]
+)
 def test_every_command_explains_itself_with_an_example(command: str) -> None:
     result = RUNNER.invoke(cli.app, [command, "--help"])
     assert result.exit_code == 0
