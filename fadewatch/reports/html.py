@@ -25,8 +25,8 @@ vertical-align:top}
 figure{margin:0}figcaption{font-size:13px;color:var(--soft)}svg{width:100%;height:auto}
 polyline{fill:none;stroke:var(--plot);stroke-width:1.3;stroke-linejoin:round}
 .axis{fill:none;stroke:var(--line)}svg text{font-size:11px;fill:var(--soft)}
-rect.info{fill:var(--info);opacity:.08}rect.warning{fill:var(--warning);opacity:.14}
-rect.critical{fill:var(--critical);opacity:.14}
+rect.info{fill:var(--info);opacity:.08}rect.warning{fill:var(--warning);opacity:.07}
+rect.critical{fill:var(--critical);opacity:.07}
 .alert{stroke:var(--critical);stroke-dasharray:3 3}.broken{fill:var(--critical)}
 """
 

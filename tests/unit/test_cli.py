@@ -15,11 +15,15 @@ RUNNER = CliRunner()
 
 def test_help_shows_the_product() -> None:
     shown = RUNNER.invoke(cli.app, ["--help"]).output
-    for command in ("demo", "server", "dashboard", "db", "audit", "whatif", "sync", "spool"):
+    commands = ("demo", "diagnose", "server", "dashboard", "db", "audit", "whatif", "import", "sync")
+    for command in (*commands, "spool"):
         assert command in shown
 
 
-@pytest.mark.parametrize("command", ["demo", "server", "dashboard", "whatif", "sync", "spool"])
+@pytest.mark.parametrize(
+    "command",
+    ["demo", "diagnose", "import", "server", "dashboard", "whatif", "sync", "spool"],
+)
 def test_every_command_explains_itself_with_an_example(command: str) -> None:
     result = RUNNER.invoke(cli.app, [command, "--help"])
     assert result.exit_code == 0

@@ -22,8 +22,8 @@ class Attempts:
         note: Told of each row that was merged or repeated.
 
     >>> launches = Attempts(lambda reason: None)
-    >>> for step in (0, 1, 2, 1, 2):
-    ...     launches.add(step, {"loss": step * 0.1})
+    >>> for row, step in enumerate((0, 1, 2, 1, 2)):
+    ...     launches.add(step, {"loss": row * 0.1})
     >>> [list(launch) for launch in launches.sorted()]
     [[0, 1, 2], [1, 2]]
     """

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fade_client.importers.database import columns, has_columns, open_database
 from fade_client.importers.draft import Draft
@@ -47,16 +47,19 @@ def read(path: Path, mapping: KeyMapping) -> list[ImportedRun]:
                 "SELECT timestamp, step, key, value, is_nan FROM metrics WHERE run_uuid = ? "
                 "ORDER BY timestamp, step"
             )
-            rows = connection.execute(query, (run,))
-            add_values(
-                draft,
-                (
-                    Value(at, step, key, math.nan if nan else value)
-                    for at, step, key, value, nan in rows
-                ),
-            )
+            rows = (_value(row, draft) for row in connection.execute(query, (run,)))
+            add_values(draft, (value for value in rows if value))
             drafts.append(draft)
     return [draft.finish() for draft in drafts if len(draft)]
+
+
+def _value(row: tuple[Any, ...], draft: Draft) -> Value | None:
+    at, step, key, value, is_nan = row
+    amount = math.nan if is_nan else value
+    if isinstance(at, int) and isinstance(step, int) and isinstance(amount, int | float):
+        return Value(at, step, str(key), float(amount))
+    draft.skip("value without a time or a step")
+    return None
 
 
 def add_values(draft: Draft, values: Iterable[Value]) -> None:

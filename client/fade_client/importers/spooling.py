@@ -146,8 +146,8 @@ def _frame(record: Record, time: float, extras: frozenset[str]) -> StepFrame:
 def _write(target: Path, header: Header, frames: Iterable[StepFrame | FinishFrame]) -> None:
     # Under another name until it is whole: what is cut is written anew.
     draft = target.with_suffix(".part")
-    draft.unlink(missing_ok=True)
     try:
+        draft.unlink(missing_ok=True)
         writer = SpoolWriter(draft, header)
     except OSError as error:
         raise SpoolFault(f"no spool for the import: {error}") from error

@@ -15,6 +15,10 @@ MODULES = [
     "errors",
     "frames",
     "importers",
+    "importers.mlflow_server",
+    "importers.reading",
+    "importers.server_run",
+    "importers.spooling",
     "ledger",
     "lifetime",
     "opening",
@@ -49,6 +53,13 @@ def test_the_import_loads_neither_numpy_nor_the_network() -> None:
     in_a_process(
         "import fade_client, sys\n"
         "assert not {'numpy', 'httpx', 'tenacity', 'asyncio', 'ssl'} & set(sys.modules)"
+    )
+
+
+def test_reading_a_log_loads_neither_numpy_nor_the_network() -> None:
+    in_a_process(
+        "import fade_client.importers.reading, sys\n"
+        "assert not {'numpy', 'httpx', 'tenacity', 'pyarrow', 'ssl'} & set(sys.modules)"
     )
 
 
