@@ -17,8 +17,9 @@ class Vocabulary:
 
     Attributes:
         fields: Field of the record by the trainer's key.
-        extras: Beginnings of keys that are known and kept as they are.
-        redundant: Beginnings of keys that the record does not need.
+        extras: Keys that are known and kept as they are; with ``/`` or ``_`` at the end, all
+            that begin so.
+        redundant: Keys that the record does not need, in the same form.
     """
 
     fields: Mapping[str, str]
@@ -36,15 +37,20 @@ class Vocabulary:
 
     def unknown(self, keys: Iterable[str]) -> list[str]:
         """Return the keys that are in no table, sorted."""
-        known = (*self.fields, *self.extras, *self.redundant)
-        return sorted({key for key in keys if not key.startswith(known) and key not in FIELDS})
+        known = (*self.extras, *self.redundant)
+        return sorted({key for key in keys if key not in self.fields and not _is_in(key, known)})
 
     def _is_redundant(self, key: str) -> bool:
-        return key not in self.fields and key.startswith(self.redundant)
+        return key not in self.fields and _is_in(key, self.redundant)
 
     def _name(self, key: str) -> str:
         # A foreign key that happens to be a field's name is not that field.
         return self.fields.get(key, f"trainer/{key}" if key in FIELDS else key)
+
+
+def _is_in(key: str, table: tuple[str, ...]) -> bool:
+    families = tuple(entry for entry in table if entry.endswith(("/", "_")))
+    return key in table or key.startswith(families)
 
 
 TRL = Vocabulary(
@@ -61,10 +67,10 @@ TRL = Vocabulary(
         "learning_rate": "learning_rate",
     },
     extras=(
-        "rewards/", "clip_ratio", "completions/", "completion_length", "sampling/", "tools/",
+        "rewards/", "clip_ratio", "clip_ratio/", "completions/", "completion_length", "sampling/", "tools/",
         "cispo_clip_ratio", "vespo/", "entropy_coef", "policy_loss", "aux_loss",
     ),
-    redundant=("reward", "frac_reward_zero_std", "num_tokens", "step_time", "epoch", "fade/"),
+    redundant=("reward", "reward_std", "frac_reward_zero_std", "num_tokens", "step_time", "epoch", "fade/"),
 )  # fmt: skip
 
 VERL = Vocabulary(
@@ -75,11 +81,11 @@ VERL = Vocabulary(
         "actor/pg_loss": "loss",
         "response_length/mean": "response_length_mean",
         "response_length/clip_ratio": "truncated_fraction",
-        "training/rollout_probs_diff_mean": "trainer/rollout_probs_diff_mean",
     },
-    extras=("actor/", "val-core/", "val-aux/", "training/off_policy/", "rollout", "num_turns/"),
+    extras=("actor/", "val-core/", "val-aux/", "rollout/", "rollout_corr/", "num_turns/"),
     redundant=(
-        "critic/", "response_length", "response/", "prompt_length", "perf/", "timing_",
+        "critic/", "response_length/", "response_length_non_aborted/", "response/", "prompt_length/",
+        "perf/", "timing_",
         "global_seqlen/", "training/", "fade/",
     ),
 )  # fmt: skip
@@ -106,7 +112,7 @@ OPENRLHF = Vocabulary(
         "truncated": "truncated_fraction",
     },
     extras=("kl", "ppo_kl", "vllm_kl", "ppo_clip_ratio", "eval_", "rollout/", "critic_"),
-    redundant=("reward", "return", "group_reward_std", "total_length", "timing", "fade"),
+    redundant=("reward", "return", "group_reward_std", "total_length", "timing/", "fade_"),
 )
 
 SLIME = Vocabulary(
