@@ -58,6 +58,10 @@ class Session:
             several = given if isinstance(given, list) else [given]
             self._numbers.setdefault(name, []).extend(float(number) for number in several)
 
+    def has(self, name: str) -> bool:
+        """Say whether the batch in progress has a value of that name."""
+        return name in self._numbers
+
     def flush(self) -> None:
         """Record the batch in progress, if there is one."""
         if not self._is_open:

@@ -67,10 +67,14 @@ TRL = Vocabulary(
         "learning_rate": "learning_rate",
     },
     extras=(
-        "rewards/", "clip_ratio", "clip_ratio/", "completions/", "completion_length", "sampling/", "tools/",
+        "rewards/", "clip_ratio", "clip_ratio/", "completions/", "completion_length",
+        "sampling/", "tools/",
         "cispo_clip_ratio", "vespo/", "entropy_coef", "policy_loss", "aux_loss",
     ),
-    redundant=("reward", "reward_std", "frac_reward_zero_std", "num_tokens", "step_time", "epoch", "fade/"),
+    redundant=(
+        "reward", "reward_std", "frac_reward_zero_std", "num_tokens", "step_time", "epoch",
+        "fade/",
+    ),
 )  # fmt: skip
 
 VERL = Vocabulary(
@@ -84,8 +88,8 @@ VERL = Vocabulary(
     },
     extras=("actor/", "val-core/", "val-aux/", "rollout/", "rollout_corr/", "num_turns/"),
     redundant=(
-        "critic/", "response_length/", "response_length_non_aborted/", "response/", "prompt_length/",
-        "perf/", "timing_",
+        "critic/", "response_length/", "response_length_non_aborted/", "response/",
+        "prompt_length/", "perf/", "timing_",
         "global_seqlen/", "training/", "fade/",
     ),
 )  # fmt: skip

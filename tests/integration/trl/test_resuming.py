@@ -25,7 +25,10 @@ def test_a_resumed_trainer_continues_the_schedule_exactly(
     tmp_path: Path, restores: bool, logging_steps: int
 ) -> None:
     spool = tmp_path / "spool"
-    changes = {"logging_steps": logging_steps, "restore_callback_states_from_checkpoint": restores}
+    changes: dict[str, Any] = {
+        "logging_steps": logging_steps,
+        "restore_callback_states_from_checkpoint": restores,
+    }
     run(tmp_path, spool, **changes)
     run(tmp_path, spool, tmp_path / "checkpoint-4", **changes)
 

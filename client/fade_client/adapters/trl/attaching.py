@@ -3,7 +3,7 @@
 import functools
 import importlib.metadata
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from fade_client import options
 from fade_client.adapters.coverage import Coverage
@@ -12,6 +12,8 @@ from fade_client.adapters.trl.callback import make_callback
 from fade_client.adapters.trl.metrics import trl_coverage
 from fade_client.adapters.trl.rewards import accuracy_index, function_names
 from fade_client.errors import ConfigError
+
+A = TypeVar("A", bound=Attachment)
 
 _MARK = "_fadewatch"
 _WRAPPED = ("_calculate_rewards", "_generate_and_score_completions")
@@ -48,7 +50,40 @@ def attach(
         RewardError: From the first rollout batch in ``control`` and ``local``, where the
             accuracy reward is no solve rate in [0, 1].
     """
-    _require_trainer(trainer)
+    _require_methods(trainer)
+    return attach_as(
+        Attachment, wrap, trainer, project=project, mode=mode, name=name,
+        accuracy_reward=accuracy_reward, config=config, **opening,
+    )  # fmt: skip
+
+
+def attach_as(
+    kind: type[A],
+    wrap: Callable[[Any, Attachment], None],
+    trainer: Any,
+    *,
+    project: str,
+    mode: options.Mode = "observe",
+    name: str | None = None,
+    accuracy_reward: str | Callable[..., Any] | None = None,
+    config: Mapping[str, Any] | None = None,
+    **opening: Any,
+) -> A:
+    """Attach to a relative of TRL's trainer; see ``attach``.
+
+    Args:
+        kind: The attachment to make.
+        wrap: Has the trainer's methods call the attachment.
+        trainer: The trainer.
+        project: As for ``attach``, like the rest.
+        mode: See there.
+        name: See there.
+        accuracy_reward: See there.
+        config: See there.
+        **opening: See there.
+    """
+    if hasattr(trainer, _MARK):
+        raise ConfigError("this trainer is attached already")
     names = function_names(trainer)
     chosen = getattr(accuracy_reward, "__name__", accuracy_reward)
     accuracy = accuracy_index(names, None if chosen is None else str(chosen))
@@ -61,24 +96,29 @@ def attach(
         "run_id": None,
     } | opening
     _check(given)
-    attachment = Attachment(trainer, given, accuracy, coverage)
-    _wrap(trainer, attachment)
+    attachment = kind(trainer, given, accuracy, coverage)
+    wrap(trainer, attachment)
+    setattr(trainer, _MARK, attachment)
     trainer.add_callback(make_callback(attachment))
     return attachment
 
 
-def _require_trainer(trainer: Any) -> None:
+def _require_methods(trainer: Any) -> None:
     missing = [method for method in _WRAPPED if not callable(getattr(trainer, method, None))]
     if missing:
         raise ConfigError(
             f"{type(trainer).__name__} has no {', '.join(missing)}; fade_client.trl attaches to "
             "GRPOTrainer of TRL 0.19 and newer"
         )
-    if hasattr(trainer, _MARK):
-        raise ConfigError("this trainer is attached already")
 
 
-def _wrap(trainer: Any, attachment: Attachment) -> None:
+def wrap(trainer: Any, attachment: Attachment) -> None:
+    """Have the two methods of TRL's trainer call the attachment.
+
+    Args:
+        trainer: A ``GRPOTrainer``.
+        attachment: Its attachment.
+    """
     calculate, generate = (getattr(trainer, method) for method in _WRAPPED)
 
     @functools.wraps(calculate)
@@ -93,7 +133,6 @@ def _wrap(trainer: Any, attachment: Attachment) -> None:
 
     for method, wrapper in zip(_WRAPPED, (calculate_rewards, generate_and_score), strict=True):
         setattr(trainer, method, wrapper)
-    setattr(trainer, _MARK, attachment)
 
 
 def _check(given: Mapping[str, Any]) -> None:

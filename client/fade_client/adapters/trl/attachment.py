@@ -11,13 +11,13 @@ Shapes: ``P`` prompts, ``G`` rollouts of each; ``N = P G``, all ranks together.
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import fade_client
 from fade_client.adapters import ranks
 from fade_client.adapters.coverage import Coverage
 from fade_client.adapters.session import Session
-from fade_client.adapters.signals import TRL
+from fade_client.adapters.signals import TRL, Vocabulary
 from fade_client.adapters.trl.metrics import MetricTap, is_on_policy, micro_steps
 from fade_client.adapters.trl.rewards import Rewards
 from fade_client.errors import ConfigError, StateError
@@ -40,6 +40,7 @@ class Attachment:
 
     Attributes:
         trainer: The trainer.
+        vocabulary: The trainer's metrics.
         opening: Arguments of ``fade_client.init``.
         accuracy: Column of the accuracy reward, or None.
         coverage: Which signals arrive, and what to switch on for the others.
@@ -47,6 +48,7 @@ class Attachment:
         used: (alpha, delta) of the batch in progress, or None where TRL's own advantages hold.
     """
 
+    vocabulary: ClassVar[Vocabulary] = TRL
     trainer: Any
     opening: dict[str, Any]
     accuracy: int | None
@@ -94,7 +96,7 @@ class Attachment:
         if self._session is None or "loss" not in logs:
             return
         own = {key: logs[key] for key in ("loss", "grad_norm", "learning_rate") if key in logs}
-        self._guarded(lambda session: session.add(TRL.translate(own)))
+        self._guarded(lambda session: session.add(self.vocabulary.translate(own)))
         self._record_if_complete()
 
     def train_ended(self) -> None:
@@ -119,7 +121,7 @@ class Attachment:
         """Run TRL's generation and scoring, and see to the advantages of its output."""
         if self.run is None or not self.trainer.model.training:
             return generate(inputs)
-        pair = self._latch(self.run)
+        pair = self.latch(self.run)
         self._captured = None
         output = generate(inputs)
         if self._captured is None or not isinstance(output, Mapping):
@@ -127,13 +129,14 @@ class Attachment:
                 f"{type(self.trainer).__name__} does not score as TRL's GRPOTrainer does, so it "
                 "cannot be watched by fade_client.trl; see fade_client.adapters for the others"
             )
-        self._score(Rewards.of(
+        self.score(Rewards.of(
             self._captured, self.trainer.reward_weights, self.trainer.num_generations,
             self.accuracy,
         ), output, pair)  # fmt: skip
         return output
 
-    def _latch(self, run: Run) -> tuple[float, float]:
+    def latch(self, run: Run) -> tuple[float, float]:
+        """Record the batch before, and return rank 0's pair for this one, on every rank."""
         self._read()
         self._guarded(lambda session: session.begin())
         if not self.steers:
@@ -144,14 +147,19 @@ class Attachment:
         alpha, delta, _ = ranks.share(numbers, self.trainer.accelerator.device)
         return alpha, delta
 
-    def _score(self, rewards: Rewards, output: Any, pair: tuple[float, float]) -> None:
+    def score(self, rewards: Rewards, output: Any, pair: tuple[float, float]) -> None:
+        """See to the advantages of a scored batch, and note it.
+
+        Raises:
+            RewardError: It is the first, the run steers, and it has no solve rates.
+        """
         self.used = pair if self.steers and self._is_usable(rewards) else None
         self._batches += 1
         if self.used is None:
-            advantages_N = self._own_advantages(rewards, output)
+            advantages_N = self.own_advantages(rewards, output)
         else:
             advantages_N = rewards.fade(*self.used)
-            self._replace(output, advantages_N)
+            self.place(output, advantages_N)
         self._show(pair, advantages_N)
         self._guarded(lambda session: self._note(session, rewards, advantages_N))
 
@@ -165,7 +173,8 @@ class Attachment:
         self._warn("fallback", "TRL's own advantages are used where FADE has none: %s", problem)
         return False
 
-    def _replace(self, output: Any, advantages_N: Any) -> None:
+    def place(self, output: Any, advantages_N: Any) -> None:
+        """Put the advantages where the trainer takes them from: this rank's part."""
         local = output["advantages"]
         start = self.trainer.accelerator.process_index * len(local)
         output["advantages"] = advantages_N[start : start + len(local)].to(local)
@@ -177,7 +186,8 @@ class Attachment:
                 logged.pop()
             logged.extend(advantages_N[len(advantages_N) - count :].tolist())
 
-    def _own_advantages(self, rewards: Rewards, output: Any) -> Any:
+    def own_advantages(self, rewards: Rewards, output: Any) -> Any:
+        """Return the trainer's own advantages of the whole batch, or None."""
         count, logged = rewards.total_PG.numel(), self._logged_advantages()
         if logged is not None and len(logged) >= count:
             return rewards.total_PG.new_tensor(list(logged)[-count:])
@@ -219,8 +229,8 @@ class Attachment:
         metrics = self._tap.sweep()
         if is_on_policy(self.trainer):
             metrics = {k: v for k, v in metrics.items() if not k.startswith("clip_ratio")}
-        self._guarded(lambda session: session.add(TRL.translate(metrics)))
-        unknown = TRL.unknown([*metrics, *self.coverage.unknown])
+        self._guarded(lambda session: session.add(self.vocabulary.translate(metrics)))
+        unknown = self.vocabulary.unknown([*metrics, *self.coverage.unknown])
         if unknown != list(self.coverage.unknown):
             self.coverage = replace(self.coverage, unknown=tuple(unknown))
             log.info("unknown to fadewatch, kept as extra series: %s", ", ".join(unknown))
