@@ -1,0 +1,253 @@
+"""The hook in a TRL trainer: watches every rollout batch, and replaces its advantages.
+
+TRL has no place for other advantages, so two methods of the trainer object are wrapped:
+``_calculate_rewards``, whose result is gathered over the ranks, and
+``_generate_and_score_completions``, whose output carries the advantages. Both have kept their
+signatures from TRL 0.19 on, and everything between them stays TRL's.
+
+Shapes: ``P`` prompts, ``G`` rollouts of each; ``N = P G``, all ranks together.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import fade_client
+from fade_client.adapters import ranks
+from fade_client.adapters.coverage import Coverage
+from fade_client.adapters.session import Session
+from fade_client.adapters.signals import TRL, Vocabulary
+from fade_client.adapters.trl.metrics import MetricTap, is_on_policy, micro_steps
+from fade_client.adapters.trl.rewards import Rewards
+from fade_client.errors import ConfigError, StateError
+from fade_client.run import Run
+from fade_core.errors import RewardError
+
+log = logging.getLogger("fade_client")
+
+STEERS = ("control", "local")
+
+
+@dataclass
+class Attachment:
+    """A trainer and the run that watches it. Made by ``fade_client.trl.attach``.
+
+    1. In ``observe`` and ``recommend`` the training is the same to the last bit.
+    2. In ``control`` and ``local`` every rank uses rank 0's pair, latched once a rollout batch.
+    3. One record a rollout batch, made on rank 0, before the next pair is read.
+    4. What cannot be recorded is said once, and the training goes on.
+
+    Attributes:
+        trainer: The trainer.
+        vocabulary: The trainer's metrics.
+        opening: Arguments of ``fade_client.init``.
+        accuracy: Column of the accuracy reward, or None.
+        coverage: Which signals arrive, and what to switch on for the others.
+        run: The run of the training in progress, or None before and after it.
+        used: (alpha, delta) of the batch in progress, or None where TRL's own advantages hold.
+    """
+
+    vocabulary: ClassVar[Vocabulary] = TRL
+    trainer: Any
+    opening: dict[str, Any]
+    accuracy: int | None
+    coverage: Coverage
+    run: Run | None = None
+    used: tuple[float, float] | None = None
+    _session: Session | None = None
+    _tap: MetricTap | None = None
+    _captured: Any = None
+    _batches: int = 0
+    _said: set[str] = field(default_factory=set)
+
+    @property
+    def steers(self) -> bool:
+        """Whether the trainer's advantages are replaced."""
+        return self.opening["mode"] in STEERS
+
+    def train_began(self, saved: Mapping[str, Any] | None) -> None:
+        """Open the run, or the next attempt of the run whose state the checkpoint holds."""
+        wanted = self.opening["run_id"]
+        resumes = saved is not None and wanted in (None, saved.get("run_id"))
+        run_id = saved["run_id"] if saved is not None and resumes else wanted
+        self.run = fade_client.init(**(self.opening | {"run_id": run_id}))
+        self._session, self._tap = Session(self.run), MetricTap(self.trainer)
+        # What an earlier training in this process left in TRL's lists is of no batch.
+        self._tap.sweep()
+        self._batches = 0
+        if saved is not None and resumes:
+            try:
+                self.run.load_state_dict(dict(saved))
+            except StateError as error:
+                self._warn("state", "the schedule starts anew: %s", error)
+        elif saved is not None:
+            self._warn("run_id", "the checkpoint is of another run; the schedule starts anew")
+        log.info("fadewatch watches %s", self.coverage.report())
+
+    def step_ended(self, *, will_log: bool) -> None:
+        """Read what TRL measured; record the batch if it is done and no log follows."""
+        self._read()
+        if not will_log:
+            self._record_if_complete()
+
+    def logged(self, logs: Mapping[str, Any]) -> None:
+        """Take what only the log has, and record the batch if it is done."""
+        if self._session is None or "loss" not in logs:
+            return
+        own = {key: logs[key] for key in ("loss", "grad_norm", "learning_rate") if key in logs}
+        self._guarded(lambda session: session.add(self.vocabulary.translate(own)))
+        self._record_if_complete()
+
+    def train_ended(self) -> None:
+        """Record the last batch and end the run."""
+        self._read()
+        if self._session is not None:
+            self._session.finish()
+        self.run = self._session = self._tap = self.used = None
+
+    def state(self) -> dict[str, Any] | None:
+        """Return the run's state as of the last complete batch.
+
+        A batch in progress is not in it: a resumed trainer generates it anew.
+        """
+        return None if self.run is None else self.run.state_dict()
+
+    def rewards_calculated(self, per_function_NF: Any) -> None:
+        """Keep the gathered rewards of the batch in progress."""
+        self._captured = per_function_NF.detach().clone()
+
+    def generate(self, generate: Callable[[Any], Any], inputs: Any) -> Any:
+        """Run TRL's generation and scoring, and see to the advantages of its output."""
+        if self.run is None or not self.trainer.model.training:
+            return generate(inputs)
+        pair = self.latch(self.run)
+        self._captured = None
+        output = generate(inputs)
+        if self._captured is None or not isinstance(output, Mapping):
+            raise ConfigError(
+                f"{type(self.trainer).__name__} does not score as TRL's GRPOTrainer does, so it "
+                "cannot be watched by fade_client.trl; see fade_client.adapters for the others"
+            )
+        self.score(Rewards.of(
+            self._captured, self.trainer.reward_weights, self.trainer.num_generations,
+            self.accuracy,
+        ), output, pair)  # fmt: skip
+        return output
+
+    def latch(self, run: Run) -> tuple[float, float]:
+        """Record the batch before, and return rank 0's pair for this one, on every rank."""
+        self._read()
+        self._guarded(lambda session: session.begin())
+        if not self.steers:
+            return run.recommendation.alpha, run.recommendation.delta
+        schedule = run.schedule
+        numbers = (schedule.alpha, schedule.delta, float(schedule.version))
+        # On every rank, whatever happened before: a rank that skips it would stall the others.
+        alpha, delta, _ = ranks.share(numbers, self.trainer.accelerator.device)
+        return alpha, delta
+
+    def score(self, rewards: Rewards, output: Any, pair: tuple[float, float]) -> None:
+        """See to the advantages of a scored batch, and note it.
+
+        Raises:
+            RewardError: It is the first, the run steers, and it has no solve rates.
+        """
+        self.used = pair if self.steers and self._is_usable(rewards) else None
+        self._batches += 1
+        if self.used is None:
+            advantages_N = self.own_advantages(rewards, output)
+        else:
+            advantages_N = rewards.fade(*self.used)
+            self.place(output, advantages_N)
+        self._show(pair, advantages_N)
+        self._guarded(lambda session: self._note(session, rewards, advantages_N))
+
+    def _is_usable(self, rewards: Rewards) -> bool:
+        problem = rewards.problem()
+        if problem is None:
+            return True
+        if self._batches == 0:
+            mode = self.opening["mode"]
+            raise RewardError(f"mode={mode!r} needs a solve rate; {problem}")
+        self._warn("fallback", "TRL's own advantages are used where FADE has none: %s", problem)
+        return False
+
+    def place(self, output: Any, advantages_N: Any) -> None:
+        """Put the advantages where the trainer takes them from: this rank's part."""
+        local = output["advantages"]
+        start = self.trainer.accelerator.process_index * len(local)
+        output["advantages"] = advantages_N[start : start + len(local)].to(local)
+        logged = self._logged_advantages()
+        if logged is not None:
+            # The completions table must show what was used.
+            count = min(len(logged), len(advantages_N))
+            for _ in range(count):
+                logged.pop()
+            logged.extend(advantages_N[len(advantages_N) - count :].tolist())
+
+    def own_advantages(self, rewards: Rewards, output: Any) -> Any:
+        """Return the trainer's own advantages of the whole batch, or None."""
+        count, logged = rewards.total_PG.numel(), self._logged_advantages()
+        if logged is not None and len(logged) >= count:
+            return rewards.total_PG.new_tensor(list(logged)[-count:])
+        local = output["advantages"].detach()
+        return local if local.shape == (count,) else None
+
+    def _logged_advantages(self) -> Any | None:
+        logs = getattr(self.trainer, "_logs", None) or getattr(self.trainer, "_textual_logs", None)
+        return logs.get("advantages") if isinstance(logs, Mapping) else None
+
+    def _show(self, pair: tuple[float, float], advantages_N: Any) -> None:
+        # On every rank, so that the ranks' metrics keep the same keys.
+        prefix = "fade/" if self.steers else "fade/recommended_"
+        shown = {f"{prefix}alpha": pair[0], f"{prefix}delta": pair[1]}
+        if self.steers and self.used is None:
+            shown = {f"{prefix}alpha": 1.0, f"{prefix}delta": 1.0}
+        if advantages_N is not None:
+            shown["fade/adv_abs_mean"] = float(advantages_N.abs().mean())
+        for key, number in shown.items():
+            self.trainer._metrics["train"][key].append(number)
+
+    def _note(self, session: Session, rewards: Rewards, advantages_N: Any) -> None:
+        fields = rewards.fields()
+        if self.steers and self.used is None:
+            fields |= dict.fromkeys(("alpha", "delta", "schedule_version"))
+        if rewards.solved_PG is None or advantages_N is None:
+            session.weigh(**fields)
+            return
+        scored = rewards.scored()
+        weights_PG = advantages_N.view(rewards.total_PG.shape)
+        if bool(scored.any()):
+            session.weigh(rewards.solved_PG[scored], weights_PG[scored], **fields)
+        else:
+            session.weigh(**fields)
+
+    def _read(self) -> None:
+        if self._tap is None:
+            return
+        metrics = self._tap.sweep()
+        if is_on_policy(self.trainer):
+            metrics = {k: v for k, v in metrics.items() if not k.startswith("clip_ratio")}
+        self._guarded(lambda session: session.add(self.vocabulary.translate(metrics)))
+        unknown = self.vocabulary.unknown([*metrics, *self.coverage.unknown])
+        if unknown != list(self.coverage.unknown):
+            self.coverage = replace(self.coverage, unknown=tuple(unknown))
+            log.info("unknown to fadewatch, kept as extra series: %s", ", ".join(unknown))
+
+    def _record_if_complete(self) -> None:
+        if self.trainer._step % micro_steps(self.trainer) == 0:
+            self._guarded(lambda session: session.flush())
+
+    def _guarded(self, act: Callable[[Session], None]) -> None:
+        if self._session is None:
+            return
+        try:
+            act(self._session)
+        except Exception as error:  # noqa: BLE001 - promise 4
+            self._warn(f"record {type(error).__name__}", "a batch is not recorded: %r", error)
+
+    def _warn(self, key: str, message: str, *args: object) -> None:
+        if key not in self._said:
+            self._said.add(key)
+            log.warning(message, *args)

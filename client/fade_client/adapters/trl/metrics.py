@@ -1,0 +1,111 @@
+"""What a TRL trainer measures, read where TRL keeps it, and what its settings make available."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from fade_client.adapters.coverage import OUTCOME, WEIGHTS, Coverage
+
+_CLIPPED = ("clip_fraction_high", "clip_fraction_low")
+
+
+class MetricTap:
+    """Reads the values that were added to TRL's metric lists since the last look.
+
+    TRL appends a value a micro-step and averages at ``logging_steps``; the lists themselves are
+    of every step, whatever is logged when.
+
+    Args:
+        trainer: With ``_metrics["train"]``, a dict of lists.
+    """
+
+    def __init__(self, trainer: Any) -> None:
+        self._trainer = trainer
+        self._seen: dict[str, tuple[list[float], int]] = {}
+
+    def sweep(self) -> dict[str, list[float]]:
+        """Return the new values by key; nothing is taken out of TRL's lists."""
+        return {key: new for key, new in self._new() if new}
+
+    def _new(self) -> Iterator[tuple[str, list[float]]]:
+        for key, numbers in list(self._trainer._metrics["train"].items()):
+            # Logging drops the lists and starts new ones; holding the old one tells them apart.
+            before, count = self._seen.get(key, (numbers, 0))
+            start = count if before is numbers else 0
+            self._seen[key] = (numbers, len(numbers))
+            yield key, [number for number in numbers[start:] if isinstance(number, int | float)]
+
+
+def is_on_policy(trainer: Any) -> bool:
+    """Say whether every update of a rollout batch starts from the policy that sampled it.
+
+    Then the ratio is 1 and the clip fractions are 0 by construction, and say nothing.
+    """
+    return micro_steps(trainer) <= int(trainer.args.gradient_accumulation_steps)
+
+
+def micro_steps(trainer: Any) -> int:
+    """Return the number of micro-steps for which a rollout batch is used."""
+    return int(trainer.args.steps_per_generation or 1) * int(trainer.num_iterations)
+
+
+def trl_coverage(trainer: Any, version: str, names: Sequence[str], accuracy: int | None) -> Any:
+    """Return which signals this trainer will report, from its settings.
+
+    Args:
+        trainer: A ``GRPOTrainer``.
+        version: TRL's.
+        names: Its reward functions.
+        accuracy: Which one is the accuracy, or None.
+    """
+    args, missing = trainer.args, _missing(trainer)
+    arriving = [*_policy_fields(missing), "reward_mean", "reward_std", "zero_variance_fraction"]
+    if accuracy is not None:
+        arriving += [name for name in (*OUTCOME, *WEIGHTS) if name not in arriving]
+    notes = _notes(args)
+    if accuracy is None:
+        notes.append(
+            f"none of the reward functions {', '.join(names)} is known to be the accuracy: name "
+            "it with accuracy_reward=..., or solve rates and gradient masses are not recorded"
+        )
+    else:
+        notes.append(f"the accuracy is the reward function {names[accuracy]}")
+    return Coverage(f"TRL {version}", tuple(arriving), missing, tuple(notes))
+
+
+def _policy_fields(missing: Mapping[str, str]) -> list[str]:
+    fields = (
+        "entropy", "kl_k3", *_CLIPPED, "grad_norm", "loss", "learning_rate",
+        "response_length_mean", "truncated_fraction", "train_infer_abs_logprob_diff",
+    )  # fmt: skip
+    return [name for name in fields if name not in missing]
+
+
+def _missing(trainer: Any) -> dict[str, str]:
+    args = trainer.args
+    missing = {
+        "pass_at_k": "evaluate pass@k: attachment.run.log_step takes it, or log it beside",
+        "head_rank1_share": "log the head's spectrum (fade_core.torch.spectrum)",
+        "staleness": "TRL is synchronous; use staleness with asynchronous rollouts only",
+        "held_out": "evaluate on held-out prompts",
+    }
+    if not getattr(args, "beta", 0.0):
+        missing["kl_k3"] = "set beta > 0 (1e-3 is enough to watch it)"
+    if not getattr(args, "use_vllm", False):
+        missing["train_infer_abs_logprob_diff"] = "arises with use_vllm=True only"
+    if type(trainer).__name__.startswith("Unsloth"):
+        missing["entropy"] = "Unsloth does not compute it; delta stays neutral"
+    if is_on_policy(trainer):
+        missing |= dict.fromkeys(_CLIPPED, "each batch is used once, so nothing can be clipped")
+    return missing
+
+
+def _notes(args: Any) -> list[str]:
+    notes = []
+    if getattr(args, "logging_steps", 1) != 1:
+        notes.append(
+            f"logging_steps={args.logging_steps}: loss (a mean), grad_norm and learning_rate "
+            "arrive that often; logging_steps=1 gives every step"
+        )
+    if not getattr(args, "log_completions", False):
+        notes.append("log_completions=True keeps the texts beside the advantages that were used")
+    return notes

@@ -1,0 +1,41 @@
+"""One rank of a distributed training; says what it used. Run by ``test_ranks`` with torchrun."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import fade_client
+import fade_client.trl
+from tests.integration.trl.helpers import trainer
+
+
+def main(output: Path, mode: Any) -> None:
+    torch.set_num_threads(1)
+    rank = int(os.environ["RANK"])
+    # Rank 1 would decide otherwise, and must not get to decide.
+    scheduler = fade_client.SchedulerConfig(ema_weight_new=0.4, alpha_max=3.0 - rank)
+    steered = trainer(
+        output, per_device_train_batch_size=4, steps_per_generation=1, max_steps=5, use_cpu=True
+    )
+    attachment = fade_client.trl.attach(
+        steered, project="p", mode=mode, dir=output / "spool", scheduler=scheduler,
+        server="http://127.0.0.1:9",
+    )  # fmt: skip
+    generate, used = steered._generate_and_score_completions, []
+
+    def spy(inputs: Any) -> Any:
+        batch = generate(inputs)
+        used.append({"pair": attachment.used, "local": batch["advantages"].tolist()})
+        return batch
+
+    steered._generate_and_score_completions = spy
+    steered.train()
+    (output / f"rank{rank}.json").write_text(json.dumps(used))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
