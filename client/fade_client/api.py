@@ -1,0 +1,205 @@
+"""The requests that the client makes, and what their answers mean for a second try."""
+
+import gzip
+import logging
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from time import time
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import msgspec
+import tenacity
+
+from fade_client.errors import Refused, RunUnknown, Unavailable
+from fade_client.frames import Header
+from fade_client.wire import registration_body
+from fade_core.scheduler import Override
+
+log = logging.getLogger("fade_client")
+
+REQUEST_TIMEOUT_S = 10.0
+MAX_WAIT_S = 30.0
+MAX_RETRY_AFTER_S = 300.0
+GZIP_FROM = 1024
+"""Bodies of more bytes than this are compressed."""
+
+_FOR_GOOD = frozenset({400, 409, 413, 422})
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What the client reads of the server's answers; the rest is left alone.
+
+    Attributes:
+        attempt: Ordinal of the attempt, where the attempt was registered.
+        override: What a person pinned, or None.
+        created: The server had not known the run before.
+    """
+
+    attempt: int = 0
+    override: Override | None = None
+    created: bool = False
+
+
+def connect(server: str, api_key: str | None) -> httpx.Client:
+    """Return a client for this server.
+
+    Args:
+        server: Its address, without a path.
+        api_key: Sent as a bearer token, or None.
+    """
+    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+    # A proxy of the environment cannot reach this machine's own loopback.
+    loopback = httpx.URL(server).host in ("127.0.0.1", "localhost", "::1")
+    return httpx.Client(
+        base_url=f"{server}/api/v1",
+        headers=headers,
+        timeout=REQUEST_TIMEOUT_S,
+        trust_env=not loopback,
+    )
+
+
+class Api:
+    """The server's endpoints, tried again until an answer is of use.
+
+    Args:
+        client: Where requests go; the caller closes it.
+        stop: tenacity's question whether to give up after a failed try.
+        sleep: Waits that many seconds, or less when the run ends.
+    """
+
+    def __init__(
+        self,
+        client: httpx.Client,
+        *,
+        stop: Callable[[tenacity.RetryCallState], bool],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._client = client
+        self._away = False
+        self._retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(Unavailable),
+            wait=_wait_s,
+            stop=stop,
+            sleep=sleep,
+            before_sleep=self._say_away,
+            reraise=True,
+        )
+
+    def register(self, header: Header) -> Reply:
+        """Make the run and the attempt known to the server; repeating it changes nothing.
+
+        Raises:
+            Refused: The server will not have this run.
+            Unavailable: No answer came before it was time to stop.
+        """
+        path = f"/projects/{quote(header.project, safe='')}/runs"
+        return self._retrying(self._ask, "POST", path, registration_body(header))
+
+    def post_steps(self, run_id: str, body: bytes) -> Reply:
+        """Deliver one batch.
+
+        Raises:
+            Refused: The server will never take this body.
+            RunUnknown: It does not know the run or the attempt.
+            Unavailable: No answer came before it was time to stop.
+        """
+        return self._retrying(self._ask, "POST", f"/runs/{run_id}/steps", body)
+
+    def finish(self, run_id: str, attempt: int, status: str) -> None:
+        """Say how the attempt ended.
+
+        Raises:
+            Refused, RunUnknown, Unavailable: As ``post_steps``.
+        """
+        body = msgspec.json.encode({"attempt": attempt, "status": status})
+        self._retrying(self._ask, "POST", f"/runs/{run_id}/finish", body)
+
+    def schedule(self, run_id: str) -> Reply:
+        """Ask once for the override, without a second try.
+
+        Raises:
+            Refused, RunUnknown, Unavailable: As ``post_steps``.
+        """
+        return self._ask("GET", f"/runs/{run_id}/schedule", b"")
+
+    def _ask(self, method: str, path: str, body: bytes) -> Reply:
+        headers = {"Content-Type": "application/json"} if body else {}
+        if len(body) > GZIP_FROM:
+            body = gzip.compress(body, compresslevel=1)
+            headers["Content-Encoding"] = "gzip"
+        try:
+            response = self._client.request(method, path, content=body or None, headers=headers)
+        except (httpx.HTTPError, OSError) as error:
+            raise Unavailable(f"{type(error).__name__}: {error}") from error
+        reply = _read(response)
+        self._say_back()
+        return reply
+
+    def _say_away(self, state: tenacity.RetryCallState) -> None:
+        if not self._away:
+            why = state.outcome.exception() if state.outcome else None
+            log.warning(
+                "the server at %s does not take records (%s); they stay in the spool and are "
+                "sent as soon as it does", self._client.base_url, why
+            )  # fmt: skip
+        self._away = True
+
+    def _say_back(self) -> None:
+        if self._away:
+            log.warning("the server at %s takes records again", self._client.base_url)
+        self._away = False
+
+
+def _read(response: httpx.Response) -> Reply:
+    if response.is_success:
+        try:
+            reply = msgspec.json.decode(response.content, type=Reply)
+        except msgspec.DecodeError as error:
+            raise Unavailable(f"the answer is not Fadewatch's: {error}") from error
+        return msgspec.structs.replace(reply, created=response.status_code == 201)
+    reason = f"{response.status_code} {_detail(response)}"
+    if response.status_code in _FOR_GOOD:
+        raise Refused(reason)
+    if response.status_code == 404:
+        raise RunUnknown(reason)
+    # A wrong key or a wrong address is put right by a person; the records can wait for that.
+    away = Unavailable(reason)
+    away.retry_after_s = _retry_after_s(response.headers.get("Retry-After", ""))
+    raise away
+
+
+def _detail(response: httpx.Response) -> str:
+    try:
+        problem: Any = msgspec.json.decode(response.content)
+    except msgspec.DecodeError:
+        return response.text[:500]
+    if not isinstance(problem, dict):
+        return response.text[:500]
+    parts = [str(problem.get("detail") or problem.get("title") or "")]
+    for error in problem.get("errors") or []:
+        parts.append(
+            f"{error.get('field')}: {error.get('message')}" if isinstance(error, dict) else ""
+        )
+    return "; ".join(filter(None, parts))[:2000]
+
+
+def _retry_after_s(value: str) -> float:
+    if value.isdigit():
+        seconds = float(value)
+    else:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time()
+        except ValueError:
+            return 0.0
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)
+
+
+_backoff = tenacity.wait_exponential(multiplier=0.25, max=MAX_WAIT_S)
+_jitter = tenacity.wait_random(0.0, 0.5)
+
+
+def _wait_s(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    return max(_backoff(state) + _jitter(state), getattr(error, "retry_after_s", 0.0))

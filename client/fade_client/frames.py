@@ -1,0 +1,159 @@
+"""The frames of a spool file: what they hold, and how they are packed and read back.
+
+A frame is ``[u32 length][u32 crc32][msgpack payload]``, little-endian. The first one is the
+``Header``; the rest are steps, at most one state after the header and one finish at the end.
+"""
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from fade_core.scheduler import Schedule, SchedulerConfig
+
+FORMAT = 1
+"""Version of the file format, in every header."""
+
+_PREFIX = struct.Struct("<II")
+
+
+class Array(msgspec.Struct, frozen=True, array_like=True):
+    """A ``[P, G]`` array as the trainer gave it.
+
+    Attributes:
+        shape: Prompts and rollouts of each.
+        dtype: ``float32`` or ``float64``.
+        content: Little-endian values, row by row.
+    """
+
+    shape: tuple[int, int]
+    dtype: str
+    content: bytes
+
+    @classmethod
+    def of(cls, values_PG: NDArray[Any]) -> "Array":
+        """Copy an array of float32 or float64."""
+        little = values_PG.astype(values_PG.dtype.newbyteorder("<"), order="C", copy=False)
+        rows, columns = values_PG.shape
+        return cls((rows, columns), values_PG.dtype.name, little.tobytes())
+
+    def values(self) -> NDArray[Any]:
+        """Return the array again, read-only, in its own dtype."""
+        dtype = np.dtype(self.dtype).newbyteorder("<")
+        return np.frombuffer(self.content, dtype=dtype).reshape(self.shape)
+
+
+class Header(msgspec.Struct, frozen=True, tag="header"):
+    """Who the records belong to; everything that registers the attempt with a server.
+
+    Attributes:
+        format: ``FORMAT`` of the writer.
+        project: Name of the project.
+        run_id: The run.
+        attempt_key: The attempt; the same key again is the same attempt.
+        name: What people read.
+        mode: ``observe``, ``recommend``, ``control`` or ``local``.
+        config: The trainer's configuration, plain JSON values.
+        tags: Labels of the run.
+        group: Runs that belong together, or None.
+        scheduler: Tuning of FADE's scheduler.
+        weights_every: Raw weights of every k-th step go to the server; 0 for none.
+        created_at: Seconds since the epoch.
+    """
+
+    format: int
+    project: str
+    run_id: str
+    attempt_key: str
+    name: str
+    mode: str
+    config: dict[str, Any]
+    tags: tuple[str, ...]
+    group: str | None
+    scheduler: SchedulerConfig
+    weights_every: int
+    created_at: float
+
+
+class StepFrame(msgspec.Struct, frozen=True, tag="step", omit_defaults=True):
+    """One ``log_step``, before anything was computed from it.
+
+    Attributes:
+        step: The rollout batch.
+        time: Seconds since the epoch.
+        values: Scalars by name. ``accuracy`` and ``entropy`` here, or their absence, are
+            exactly what the local scheduler observed.
+        vectors: Vectors of ``fade_core.records`` by name.
+        pass_at_k: pass@k by k.
+        rewards: ``[P, G]``, or None.
+        advantages: ``[P, G]`` of the same shape, or None.
+    """
+
+    step: int
+    time: float
+    values: dict[str, float]
+    vectors: dict[str, list[float]] = {}
+    pass_at_k: dict[int, float] = {}
+    rewards: Array | None = None
+    advantages: Array | None = None
+
+
+class StateFrame(msgspec.Struct, frozen=True, tag="state"):
+    """The schedule that the attempt went on from, where a checkpoint was loaded."""
+
+    schedule: Schedule
+
+
+class FinishFrame(msgspec.Struct, frozen=True, tag="finish"):
+    """How and when the attempt ended."""
+
+    status: str
+    time: float
+
+
+Frame = Header | StepFrame | StateFrame | FinishFrame
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Frame)
+
+
+def pack(frame: Frame) -> bytes:
+    """Return the bytes of one frame, prefix included.
+
+    Raises:
+        UnicodeEncodeError: A name holds a lone surrogate.
+    """
+    payload = _encoder.encode(frame)
+    return _PREFIX.pack(len(payload), zlib.crc32(payload)) + payload
+
+
+def read_frames(file: BinaryIO, offset: int = 0) -> Iterator[tuple[Frame, int]]:
+    """Yield the whole frames from ``offset`` on, each with the offset after it.
+
+    Stops before the first frame that is incomplete or damaged: what a writer that was killed
+    leaves at the end, or what a live one is about to complete.
+
+    Args:
+        file: A spool, opened for reading.
+        offset: Where a frame begins, in bytes.
+    """
+    size = os.fstat(file.fileno()).st_size
+    file.seek(offset)
+    while len(prefix := file.read(_PREFIX.size)) == _PREFIX.size:
+        length, crc = _PREFIX.unpack(prefix)
+        if offset + _PREFIX.size + length > size:
+            return
+        payload = file.read(length)
+        if len(payload) < length or zlib.crc32(payload) != crc:
+            return
+        try:
+            frame = _decoder.decode(payload)
+        except msgspec.DecodeError:
+            return
+        offset += _PREFIX.size + length
+        yield frame, offset

@@ -1,0 +1,296 @@
+"""The handle of a run: what the trainer calls, and that none of it can hurt the training."""
+
+import logging
+import math
+import threading
+import time
+import weakref
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from fade_client import lifetime, state, values
+from fade_client.frames import FinishFrame, Header, StateFrame, StepFrame, pack
+from fade_client.ledger import FinishReport, Ledger, RunStats
+from fade_client.record import encodable, step_frame
+from fade_client.schedule import LocalScheduler, RunSchedule, applied, neutral
+from fade_client.spool import SpoolWriter
+from fade_core.errors import SettingError
+from fade_core.scheduler import Override, Schedule, apply_override, check_override
+
+if TYPE_CHECKING:
+    from fade_client.api import Reply
+    from fade_client.sender import Sender
+
+log = logging.getLogger("fade_client")
+
+BATCH = 256
+"""Steps after which the sender is woken before its timer."""
+
+EXIT_TIMEOUT_S = 2.0
+"""How long a process that ends without ``finish`` waits for the sender."""
+
+
+class Run:
+    """One attempt of a training run. Made by ``fade_client.init``.
+
+    Promises; ``tests/unit/client/test_run.py`` has a test for each:
+
+    1. ``log_step`` makes one write call and returns: it does not wait for the network, whatever
+       that does.
+    2. ``log_step`` never raises, whatever it is given; what cannot be used is counted in
+       ``stats`` and said once.
+    3. ``schedule`` is a function of what was logged and of the override alone, the same that
+       ``fade_core.scheduler.replay`` gives.
+    4. ``finish`` returns within its timeout and says what is still in the spool.
+    5. In a forked child every call is harmless and records nothing.
+
+    Attributes:
+        id: The run's id.
+        name: What people read.
+        mode: ``observe``, ``recommend``, ``control`` or ``local``.
+        path: The spool, or None where this process records nothing.
+
+    Args:
+        header: Who the run is.
+        writer: Its spool, or None where there is none.
+        ledger: Counts what becomes of its records.
+        mute: Recording nothing is right here, and no loss.
+    """
+
+    def __init__(
+        self, header: Header, writer: SpoolWriter | None, ledger: Ledger, *, mute: bool = False
+    ) -> None:
+        self.id, self.name, self.mode = header.run_id, header.name, header.mode
+        self.path = writer.path if writer else None
+        self._ledger, self._writer, self._mute = ledger, writer, mute
+        self._scheduler = LocalScheduler(header.scheduler)
+        self._sender: Sender | None = None
+        self._has_server = header.mode != "local"
+        self._lock = threading.RLock()
+        self._override: Override | None = None
+        self._handed_out: RunSchedule | None = None
+        self._last_step: int | None = None
+        self._observed = 0
+        self._resumed = False
+        self._closed = ""
+        self._report: FinishReport | None = None
+        lifetime.watch(self)
+
+    def log_step(
+        self,
+        /,
+        step: int | None = None,
+        *,
+        rewards: Any = None,
+        advantages: Any = None,
+        pass_at_k: Any = None,
+        **scalars: Any,
+    ) -> None:
+        """Record one rollout batch. Never raises, and never waits for the network.
+
+        Args:
+            step: Index of the rollout batch, larger than the last one; None for the next.
+            rewards: ``[P, G]`` tensor, array or lists, before any filtering. The outcome fields
+                and, with ``advantages``, the weight fields are computed from it.
+            advantages: ``[P, G]``, the advantages that the trainer used for these rewards.
+            pass_at_k: pass@k by k, such as ``{16: 0.8}``.
+            **scalars: Any field of ``fade_core.records`` by name, such as ``entropy`` (nats a
+                token); what is given here goes before what is computed. Any other name is kept
+                as an extra series. A number, a 0-d array or a 0-d tensor; None is not recorded.
+        """
+        try:
+            with self._lock:
+                self._log(step, rewards, advantages, pass_at_k, scalars)
+        except Exception:  # noqa: BLE001 - promise 2; the ledger logs it
+            self._ledger.lose("error", "a step could not be recorded", exc_info=True)
+
+    @property
+    def schedule(self) -> RunSchedule:
+        """The pair for the next rollout batch; read it once a batch.
+
+        In ``control`` and ``local`` mode it is FADE's, with what a person has pinned. In
+        ``observe`` and ``recommend`` mode it is the neutral pair, alpha = 1 and delta = 1, so
+        that the same training script runs in every mode.
+        """
+        if self.mode in ("observe", "recommend"):
+            return neutral(self._current(), self.mode)
+        self._handed_out = applied(self._current())
+        return self._handed_out
+
+    @property
+    def recommendation(self) -> RunSchedule:
+        """The pair that ``control`` mode would use for the next rollout batch."""
+        return applied(self._current())
+
+    @property
+    def stats(self) -> RunStats:
+        """Where the steps of this attempt are, as of now."""
+        return self._ledger.stats(has_server=self._has_server)
+
+    def finish(self, status: str = "finished", timeout_s: float = 5.0) -> FinishReport:
+        """End the run: wait for the sender, but not longer than ``timeout_s`` seconds.
+
+        What could not be sent stays in the spool; ``fadewatch sync`` sends it later. Calling it
+        again returns the first report.
+
+        Args:
+            status: ``finished`` or ``failed``.
+            timeout_s: Longest wait, in seconds.
+        """
+        timeout_s = min(max(0.0, float(timeout_s)), threading.TIMEOUT_MAX)
+        with self._lock:
+            first = not self._closed
+            self._closed = self._closed or "finished"
+            if first:
+                status = status if status in ("finished", "failed") else "failed"
+                if self._writer:
+                    self._writer.write(pack(FinishFrame(status, time.time())))
+        if self._report is None:
+            self._stop(timeout_s)
+            self._report = self._closing_report(status)
+        return self._report
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the trainer's checkpoint needs to continue the schedule exactly.
+
+        Returns:
+            Plain JSON values: ``run_id``, ``step`` (the last one logged, or None), ``schedule``.
+        """
+        with self._lock:
+            return state.to_dict(self.id, self._last_step, self._scheduler.current())
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from a checkpoint; call it before the first step is logged.
+
+        Args:
+            state_dict: What ``state_dict`` returned in an earlier attempt of the same run; open
+                this one with ``init(..., run_id=state_dict["run_id"])``.
+
+        Raises:
+            StateError: It is not such a state, it is another run's, or steps were logged already.
+        """
+        with self._lock:
+            last_step, schedule = state.from_dict(state_dict, self.id)
+            state.require_fresh(self._observed)
+            self._last_step, self._resumed = last_step, True
+            self._scheduler.restore(schedule)
+            if self._writer:
+                self._writer.write(pack(StateFrame(schedule)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.finish("finished" if exc_type is None else "failed")
+
+    def attach(self, sender: "Sender") -> None:
+        """Give the run the sender of its spool; ``init`` does."""
+        self._sender = sender
+        # A run that is forgotten without ``finish`` must not keep its thread for ever.
+        weakref.finalize(self, sender.ask_to_close, EXIT_TIMEOUT_S).atexit = False
+
+    def receive(self, reply: "Reply") -> None:
+        """Take what the server answered; the sender calls this in its thread."""
+        if reply.attempt > 1 and not self._resumed and self.mode == "control":
+            self._ledger.warn(
+                "resumed", "run %s continues, but no state was loaded: the schedule starts anew "
+                "(see Run.load_state_dict)", self.id,
+            )  # fmt: skip
+        try:
+            if reply.override is not None:
+                check_override(reply.override, self._scheduler.config)
+            self._override = reply.override
+        except SettingError as error:
+            self._ledger.warn("override", "an override was not applied: %s", error)
+
+    def flush(self) -> None:
+        """Send what can be sent soon; the process calls this when it ends without ``finish``."""
+        if not self._closed:
+            self._closed = "finished"
+            self._stop(EXIT_TIMEOUT_S)
+
+    def renew_after_fork(self) -> None:
+        """Leave the spool and the sending to the parent; a forked child calls this."""
+        self._closed = "forked"
+        self._lock = threading.RLock()
+        self._ledger.renew_after_fork()
+        self._scheduler.renew_after_fork()
+        if self._writer:
+            self._writer.abandon_after_fork()
+        if self._sender:
+            self._sender.renew_after_fork()
+
+    def between_batches(self) -> None:
+        """Do what can wait; the sender calls this in its thread."""
+        self._scheduler.fold()
+
+    def _log(
+        self, step: Any, rewards: Any, advantages: Any, pass_at_k: Any, scalars: dict[str, Any]
+    ) -> None:
+        if self._closed:
+            self._ledger.lose(self._closed, "log_step was called in a run that is %s", self._closed)
+            return
+        number = self._next_step(step)
+        if number is None:
+            return
+        if self._handed_out:
+            scalars = self._handed_out.used() | scalars
+        frame = step_frame(
+            number, time.time(), rewards, advantages, pass_at_k, scalars, self._ledger.drop
+        )
+        self._record(frame)
+        self._scheduler.observe(
+            number, frame.values.get("accuracy", math.nan), frame.values.get("entropy", math.nan)
+        )
+        self._observed += 1
+        self._last_step, self._handed_out = number, None
+
+    def _next_step(self, step: Any) -> int | None:
+        least = 0 if self._last_step is None else self._last_step + 1
+        number = least if step is None else values.step_number(step)
+        if number is None or number < least:
+            self._ledger.lose("step", "a step must be an integer >= %d here; not recorded", least)
+            return None
+        return number
+
+    def _record(self, frame: StepFrame) -> None:
+        if self._writer is None:
+            if not self._mute:
+                self._ledger.lose("disk", "a step is lost: there is no spool")
+            return
+        try:
+            packed = pack(frame)
+        except UnicodeEncodeError:
+            packed = pack(encodable(frame))
+        if not self._writer.write(packed):
+            self._ledger.lose("disk", "a step is lost: %s", self._writer.error)
+            return
+        self._ledger.logged += 1
+        if self._sender and self._ledger.logged % BATCH == 0:
+            self._sender.nudge()
+
+    def _current(self) -> Schedule:
+        return apply_override(self._scheduler.current(), self._override)
+
+    def _stop(self, timeout_s: float) -> None:
+        if self._closed == "forked":
+            return
+        if self._sender:
+            self._sender.close(timeout_s)
+        elif self._writer:
+            self._writer.close()
+
+    def _closing_report(self, status: str) -> FinishReport:
+        path = self.path if self.path and self.path.exists() else None
+        report = FinishReport(status, self.stats, path)
+        if report.stats.pending and path:
+            log.warning(
+                "%d steps are still in the spool; run `fadewatch sync %s`",
+                report.stats.pending, path.parent.parent.parent,
+            )  # fmt: skip
+        return report

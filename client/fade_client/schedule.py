@@ -1,0 +1,148 @@
+"""The pair that the trainer uses: the local scheduler, and the advantages made with it.
+
+Shapes: ``P`` prompts, ``G`` rollouts of each prompt.
+"""
+
+import importlib
+import threading
+from collections import deque
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from fade_client.values import is_tensor
+from fade_core import advantages as numpy_advantages
+from fade_core import scheduler
+from fade_core.errors import RewardError
+from fade_core.scheduler import Schedule, SchedulerConfig
+
+MAX_BACKLOG = 256
+"""Observations that wait to be folded before the trainer's thread folds them itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSchedule(Schedule):
+    """A schedule that can be applied: ``schedule.advantages(rewards)``.
+
+    Read it once a rollout batch, and use the same one for the whole batch.
+    """
+
+    def advantages(self, rewards_PG: Any) -> Any:
+        """Return the advantage weights of these rewards under this pair.
+
+        The neutral pair of a run that only observes is GRPO without division by the standard
+        deviation, on rewards of any range.
+
+        Args:
+            rewards_PG: ``[P, G]`` rewards, a torch tensor, a numpy array or nested lists; in
+                [0, 1] unless ``source`` is ``fallback``; ``G >= 2``.
+
+        Returns:
+            ``[P, G]``: a tensor on the same device for a tensor, else a numpy array; a
+            floating dtype is kept.
+
+        Raises:
+            ShapeError: The rewards are not ``[P, G]``, or a group has fewer than two rollouts.
+            RewardError: A reward is outside [0, 1]. Of a tensor on an accelerator this is not
+                checked, because reading it back would stall the training.
+        """
+        if is_tensor(rewards_PG):
+            return self._of_tensor(rewards_PG)
+        rewards = np.asarray(rewards_PG)
+        floating = rewards.dtype if rewards.dtype.kind == "f" else np.dtype(np.float64)
+        if self.source == "fallback":
+            return numpy_advantages.grpo(rewards).astype(floating, copy=False)
+        weights = numpy_advantages.fade(rewards, self.alpha, self.delta)
+        return weights.astype(floating, copy=False)
+
+    def used(self) -> dict[str, float]:
+        """Return the fields of a step record that say which pair its batch was trained with."""
+        version = float(self.version)
+        return {"alpha": self.alpha, "delta": self.delta, "schedule_version": version}
+
+    def _of_tensor(self, rewards_PG: Any) -> Any:
+        # By name, because only a process that already imported torch may load its side.
+        family = importlib.import_module("fade_core.torch.advantages")
+        if self.source == "fallback":
+            return family.grpo(rewards_PG)
+        if rewards_PG.device.type == "cpu":
+            _check_range(rewards_PG)
+        return family.fade(rewards_PG, self.alpha, self.delta)
+
+
+class LocalScheduler:
+    """FADE's scheduler beside the trainer, the same function that the server computes.
+
+    ``observe`` only notes the observation; it is folded into the schedule by ``fold``, which
+    the sender calls between batches and ``current`` calls before it answers. So a logged step
+    does not pay for a schedule that nobody reads.
+
+    Args:
+        config: Tuning.
+    """
+
+    def __init__(self, config: SchedulerConfig) -> None:
+        self.config = config
+        self._schedule = scheduler.initial(config)
+        self._backlog: deque[tuple[int, float, float]] = deque()
+        self._lock = threading.Lock()
+
+    def observe(self, step: int, accuracy: float, entropy: float) -> None:
+        """Note one step record; ``nan`` for what it did not report."""
+        self._backlog.append((step, accuracy, entropy))
+        if len(self._backlog) > MAX_BACKLOG:
+            self.fold()
+
+    def fold(self) -> None:
+        """Compute the schedule of everything observed so far."""
+        with self._lock:
+            while self._backlog:
+                observed = self._backlog.popleft()
+                self._schedule = scheduler.observe(self._schedule, *observed, self.config)
+
+    def current(self) -> Schedule:
+        """Return the schedule after everything observed so far."""
+        self.fold()
+        return self._schedule
+
+    def restore(self, schedule: Schedule) -> None:
+        """Go on from a stored schedule."""
+        with self._lock:
+            self._backlog.clear()
+            self._schedule = schedule
+
+    def renew_after_fork(self) -> None:
+        """In a forked child: a lock that no vanished thread holds."""
+        self._lock = threading.Lock()
+
+
+def applied(schedule: Schedule) -> RunSchedule:
+    """Return a schedule in the form that computes advantages."""
+    return RunSchedule(**asdict(schedule))
+
+
+def neutral(schedule: Schedule, mode: str) -> RunSchedule:
+    """Return the pair of a run that only observes: alpha = 1, delta = 1, which is GRPO's.
+
+    Args:
+        schedule: What FADE would use, for the version, the averages and the reason.
+        mode: The run's mode, for the reason.
+    """
+    reason = (
+        f"mode is {mode}, so the pair is GRPO's; "
+        f"FADE would use alpha {schedule.alpha:.3g}, delta {schedule.delta:.3g}"
+    )
+    pair = replace(schedule, alpha=1.0, delta=1.0, reason=reason, source="fallback")
+    return applied(pair)
+
+
+def _check_range(rewards_PG: Any) -> None:
+    if rewards_PG.numel() == 0:
+        return
+    low, high = float(rewards_PG.detach().min()), float(rewards_PG.detach().max())
+    if not (low >= 0.0 and high <= 1.0):
+        raise RewardError(
+            f"rewards must be in [0, 1] and finite, got {low} to {high}; "
+            "map {-1, +1} to {0, 1}, or pass the accuracy reward alone instead of a sum"
+        )

@@ -1,0 +1,173 @@
+"""The spool: one append-only file an attempt, and how much of it a server has confirmed."""
+
+import errno
+import fcntl
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from fade_client.errors import SpoolError
+from fade_client.frames import Header, pack, read_frames
+
+SUFFIX = ".spool"
+
+
+class SpoolWriter:
+    """Append frames to a spool file of its own.
+
+    Promises; ``tests/unit/client/test_spool.py`` has one test for each:
+
+    1. A frame is in the file, by one write call, before ``write`` returns; a process killed
+       after that loses nothing of it.
+    2. A write that fails leaves no part of its frame behind, and ``write`` says so instead of
+       raising.
+    3. The file is locked while the writer is open, so that ``sync`` leaves a live run alone.
+
+    Args:
+        path: The file to make; it must not exist.
+        header: Its first frame.
+
+    Raises:
+        OSError: The file cannot be made or the header not written.
+    """
+
+    def __init__(self, path: Path, header: Header) -> None:
+        self.path = path
+        self.error = ""
+        self._lock = threading.Lock()
+        self._size = 0
+        path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        # Private to the user: a configuration may hold what others must not read.
+        self._fd: int | None = os.open(path, flags, 0o600)
+        fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not self.write(pack(header)):
+            self.close()
+            raise OSError(f"cannot write to {path}: {self.error}")
+        self._start = self._size
+
+    def write(self, packed: bytes) -> bool:
+        """Append one packed frame; False, with the cause in ``error``, where that failed."""
+        with self._lock:
+            if self._fd is None:
+                return False
+            try:
+                self._append(self._fd, packed)
+            except OSError as error:
+                self.error = str(error)
+                return False
+            return True
+
+    def restart(self, end: int, prepare: Callable[[], None]) -> bool:
+        """Empty the file down to its header if it ends at ``end``, and say whether it did.
+
+        Args:
+            end: Offset up to which everything was confirmed.
+            prepare: Called before; with no record being written meanwhile.
+        """
+        with self._lock:
+            if self._fd is None or self._size != end:
+                return False
+            prepare()
+            os.ftruncate(self._fd, self._start)
+            self._size = self._start
+            return True
+
+    def close(self) -> None:
+        """Let go of the file and its lock; closing twice is harmless."""
+        with self._lock:
+            if self._fd is not None:
+                # Closing alone would leave the lock to a child that was just forked.
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
+                os.close(self._fd)
+            self._fd = None
+
+    def abandon_after_fork(self) -> None:
+        """In a forked child: leave the file, and its lock, to the parent."""
+        self._lock = threading.Lock()
+        if self._fd is not None:
+            os.close(self._fd)
+        self._fd = None
+
+    def _append(self, fd: int, packed: bytes) -> None:
+        try:
+            written = os.write(fd, packed)
+            if written < len(packed):
+                raise OSError(errno.ENOSPC, f"only {written} of {len(packed)} bytes fitted")
+        except OSError:
+            # A part of a frame would hide every later one from the reader.
+            os.ftruncate(fd, self._size)
+            raise
+        self._size += written
+
+
+class Ack(msgspec.Struct, frozen=True):
+    """How far the server has confirmed a spool.
+
+    Attributes:
+        offset: Frames before this many bytes are settled; 0 before anything is.
+        confirmed: Steps that the server holds.
+        rejected: Steps that it refused for good.
+    """
+
+    offset: int = 0
+    confirmed: int = 0
+    rejected: int = 0
+
+
+def ack_path(spool: Path) -> Path:
+    """Return the file beside a spool that holds its ``Ack``."""
+    return spool.with_suffix(".ack")
+
+
+def rejected_path(spool: Path) -> Path:
+    """Return the file beside a spool that collects what the server refused."""
+    return spool.with_suffix(".rejected.jsonl")
+
+
+def read_ack(spool: Path) -> Ack:
+    """Return how far a spool was confirmed; nothing where that is unknown or beyond its end."""
+    try:
+        ack = msgspec.json.decode(ack_path(spool).read_bytes(), type=Ack)
+    except (OSError, msgspec.DecodeError):
+        return Ack()
+    return ack if ack.offset <= spool.stat().st_size else Ack()
+
+
+def write_ack(spool: Path, ack: Ack) -> None:
+    """Replace the confirmed offset in one move, so that a reader never sees half of it.
+
+    Raises:
+        OSError: The directory cannot be written.
+    """
+    draft = spool.with_suffix(".ack.new")
+    draft.write_bytes(msgspec.json.encode(ack))
+    draft.replace(ack_path(spool))
+
+
+def read_header(spool: Path) -> tuple[Header, int]:
+    """Return the header of a spool and the offset after it.
+
+    Raises:
+        SpoolError: The file does not begin with the header of a spool that this version reads.
+        OSError: The file cannot be read.
+    """
+    with spool.open("rb") as file:
+        for frame, end in read_frames(file):
+            if isinstance(frame, Header):
+                return frame, end
+            break
+    raise SpoolError(f"{spool} is not a spool: it does not begin with a header")
+
+
+def is_live(spool: Path) -> bool:
+    """Say whether a process is still writing to this spool."""
+    with spool.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False

@@ -1,0 +1,214 @@
+"""Header, navigation, toolbar: what stays while pages come and go."""
+
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import Dash, Input, Output, State, dcc, html
+
+from fade_dashboard import links
+from fade_dashboard.api import ApiClient, ApiUnreachable, RunNotFound
+from fade_dashboard.pages import missing, run, runs
+from fade_dashboard.theme import FONT, MAX_COMPARED
+from fade_dashboard.wiring import in_browser, named
+
+TICK_MS = 1000
+
+
+def layout(base: str) -> dmc.MantineProvider:
+    """Return the frame around every page, without any data.
+
+    Args:
+        base: Where the dashboard is, with a slash at both ends.
+    """
+    return dmc.MantineProvider(
+        id="mantine",
+        defaultColorScheme="light",
+        theme={"fontFamily": FONT, "primaryColor": "blue", "defaultRadius": "sm"},
+        children=[
+            dcc.Location(id="url", refresh="callback-nav"),
+            dcc.Store(id="wanted"),
+            dcc.Store(id="templates"),
+            dcc.Interval(id="clock", interval=TICK_MS),
+            html.Div(id="shell-base", hidden=True, **_facts(base)),
+            dmc.AppShell(
+                id="app-shell",
+                header={"height": 52},
+                navbar={"width": 172, "breakpoint": "sm", "collapsed": {"mobile": True}},
+                padding="sm",
+                children=[
+                    dmc.AppShellHeader(_header(base)),
+                    dmc.AppShellNavbar(_navigation(base), p="xs"),
+                    dmc.AppShellMain([_offline(), _toolbar(), html.Div(id="page")]),
+                ],
+            ),
+        ],
+    )
+
+
+def register(app: Dash, api: ApiClient, base: str) -> None:
+    """Wire the frame.
+
+    Args:
+        app: The application it belongs to.
+        api: Where runs are read from.
+        base: Where the dashboard is, with a slash at both ends.
+    """
+
+    async def show(pathname: str | None) -> object:
+        return await page(api, pathname or base, base)
+
+    app.callback(Output("page", "children"), Input("url", "pathname"))(show)
+    in_browser(app, "mounted", Input("page", "children"))
+    in_browser(app, "listRuns", Input("clock", "n_intervals"))
+    in_browser(
+        app,
+        "address",
+        Output("url", "search"),
+        Output("compare", "value"),
+        Output("smooth", "value"),
+        Output("range", "value"),
+        Output("dark", "checked"),
+        Output("mantine", "forceColorScheme"),
+        Output("smooth-value", "children"),
+        Input("url", "pathname"),
+        Input("url", "search"),
+        Input("compare", "value"),
+        Input("smooth", "value"),
+        Input("range", "value"),
+        Input("dark", "checked"),
+    )
+    in_browser(
+        app,
+        "navbar",
+        Output("app-shell", "navbar"),
+        Input("burger", "opened"),
+        State("app-shell", "navbar"),
+    )
+    in_browser(app, "closeNavbar", Output("burger", "opened"), Input("url", "pathname"))
+    in_browser(
+        app,
+        "copyLink",
+        Output("copy", "children"),
+        Input("copy", "n_clicks"),
+        at_start=False,
+    )
+
+
+async def page(api: ApiClient, pathname: str, base: str) -> object:
+    """Return the page at a path of the browser's address.
+
+    A run that cannot be read now gets its page all the same: the browser says that the service
+    is not reachable, and fills the page when it is again.
+
+    Args:
+        api: Where runs are read from.
+        pathname: As it came from the browser.
+        base: Where the dashboard is, with a slash at both ends.
+    """
+    if pathname in (base, base.rstrip("/")):
+        return runs.layout()
+    run_id = links.run_id_in(pathname, base)
+    if run_id is None:
+        return missing.layout("No such page", "Nothing is at this address.", base)
+    try:
+        await api.get_run(run_id)
+    except RunNotFound:
+        hint = f"No run has the id {run_id}. It may belong to another server."
+        return missing.layout("No such run", hint, base)
+    except ApiUnreachable:
+        return run.layout()
+    return run.layout()
+
+
+def _facts(base: str) -> dict[str, Any]:
+    return {"data-base": base, "data-most": str(MAX_COMPARED)}
+
+
+def _header(base: str) -> html.Div:
+    burger = dmc.Burger(
+        id="burger", size="sm", hiddenFrom="sm", opened=False, **named("Navigation")
+    )
+    crumbs = html.Div(
+        id="run-crumbs",
+        className="hidden",
+        children=[
+            html.Span("/", className="dimmed slash"),
+            html.Span(id="crumb-project", className="dimmed crumb-project"),
+            html.Span("/", className="dimmed slash crumb-project"),
+            html.H1(id="crumb-run", className="crumb-run"),
+            html.Span(id="run-badge", className="badge calm"),
+            html.Span(id="run-facts", className="dimmed facts"),
+        ],
+    )
+    home = dcc.Link(
+        [html.Span(className="logo"), html.Span("Fadewatch", className="brand")],
+        href=base,
+        className="home",
+    )
+    dark = dmc.Switch(id="dark", size="sm", label="Dark", checked=False)
+    copy = dmc.Button("Copy link", id="copy", size="xs", variant="default", className="copy")
+    return html.Div(
+        [burger, home, crumbs, html.Div([copy, dark], className="right")], className="head"
+    )
+
+
+def _navigation(base: str) -> list[object]:
+    return [
+        dmc.NavLink(id="nav-runs", label="Runs", href=base, active=True),
+        dmc.Divider(my=10),
+        html.Div("Recent runs", className="dimmed recent-title"),
+        html.Div(id="recent"),
+    ]
+
+
+def _offline() -> html.Div:
+    return html.Div(id="offline", className="hidden", role="status")
+
+
+def _toolbar() -> html.Div:
+    ranges = [
+        {"value": "all", "label": "All"},
+        {"value": "1000", "label": "Last 1,000"},
+        {"value": "200", "label": "Last 200"},
+    ]
+    smoothing = html.Div(
+        className="smoothing",
+        children=[
+            html.Span("Smoothing", className="dimmed"),
+            dmc.Slider(
+                id="smooth",
+                min=0,
+                max=0.99,
+                step=0.01,
+                value=0.9,
+                w=130,
+                size="sm",
+                label=None,
+                thumbLabel="Smoothing",
+            ),
+            html.Span(id="smooth-value", className="number"),
+        ],
+    )
+    sync = dmc.Switch(id="sync", label="Sync zoom and hover", checked=True, size="xs")
+    follow = dmc.Switch(id="follow", label="Follow live", checked=True, size="xs")
+    compare = dmc.MultiSelect(
+        id="compare",
+        data=[],
+        value=[],
+        placeholder="Compare with…",
+        size="xs",
+        maxValues=MAX_COMPARED,
+        searchable=True,
+        clearable=True,
+        **named("Compare with other runs"),
+    )
+    return html.Div(
+        id="toolbar",
+        className="hidden",
+        children=[
+            dmc.SegmentedControl(id="range", data=ranges, value="all", size="xs"),
+            smoothing,
+            html.Div(compare, className="compare"),
+            html.Div([sync, follow], className="switches"),
+        ],
+    )

@@ -1,0 +1,28 @@
+"""``fadewatch db``: the schema of the store."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Look after the store's schema.", no_args_is_help=True)
+
+Database = Annotated[
+    str | None,
+    typer.Option("--db", help="File or SQLAlchemy URL; default: FADEWATCH_DATABASE_URL."),
+]
+
+
+def database_url(db: str | None) -> str | None:
+    """Turn a ``--db`` argument into a SQLAlchemy URL; a bare path means SQLite."""
+    return db if db is None or "://" in db else f"sqlite:///{db}"
+
+
+@app.command()
+def upgrade(db: Database = None) -> None:
+    """Bring the schema up to date. Safe to repeat; take a backup of a large store first."""
+    from fade_server.main import upgrade_database  # noqa: PLC0415  the light install lacks it
+    from fade_server.settings import Settings  # noqa: PLC0415
+
+    url = database_url(db) or Settings().database_url
+    upgrade_database(url)
+    typer.echo("The schema is up to date.")

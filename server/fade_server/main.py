@@ -1,0 +1,99 @@
+"""The application: every part of the service put together."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import anyio.to_thread
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+
+from fade_server.errors import SchemaError
+from fade_server.queries.engine import Store
+from fade_server.routes import health, runs, schedule, series, steps
+from fade_server.routes.bodies import BodyLimit
+from fade_server.routes.docs import restore_nulls
+from fade_server.routes.problems import add_problem_handlers
+from fade_server.schema import engine_problem, schema_problem, upgrade_database, upgrade_engine
+from fade_server.services.context import Context
+from fade_server.services.notifier import Notifier
+from fade_server.settings import Settings
+
+__all__ = ["create_app", "schema_problem", "upgrade_database"]
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+VERSIONED = "/api/v1"
+PARTS = (runs.router, steps.router, schedule.router, series.router)
+
+
+class Service(FastAPI):
+    """FastAPI, with the examples of its documentation as they are written."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        document = super().openapi()
+        for router in PARTS:
+            restore_nulls(document, VERSIONED, router)
+        return document
+
+
+def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) -> FastAPI:
+    """Return the service; the gate of ``security`` goes in front of it.
+
+    The database is opened when the application starts: an embedded one is upgraded, and one
+    that is behind stops the start.
+
+    Args:
+        settings: Limits and the database.
+        clock: Seconds since the epoch; for tests.
+
+    Raises:
+        SettingError: The database URL is not one of SQLite or PostgreSQL.
+    """
+    store = Store(settings.database_url)
+    app = Service(
+        title="Fadewatch",
+        summary="Training dynamics of reinforcement-learning post-training.",
+        version="1",
+        openapi_url="/api/openapi.json",
+        docs_url="/api/docs",
+        redoc_url=None,
+        lifespan=_lifespan(store),
+    )
+    app.state.context = Context(store, settings, Notifier(), clock)
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    add_problem_handlers(app)
+    for router in PARTS:
+        app.include_router(router, prefix=VERSIONED)
+    app.include_router(health.router)
+    # A page server that is attached later catches every path that is left; never these.
+    app.add_api_route("/api/{rest:path}", _no_such_path, methods=METHODS, include_in_schema=False)
+    return app
+
+
+async def _no_such_path(rest: str) -> None:
+    raise HTTPException(404, f"there is no such path: /api/{rest:.100}")
+
+
+def _lifespan(store: Store) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        try:
+            await anyio.to_thread.run_sync(_prepare, store)
+            yield
+        finally:
+            store.close()
+
+    return lifespan
+
+
+def _prepare(store: Store) -> None:
+    problem = engine_problem(store.engine)
+    if problem is not None and store.engine.dialect.name == "sqlite":
+        upgrade_engine(store.engine)
+        problem = engine_problem(store.engine)
+    if problem is not None:
+        raise SchemaError(problem)

@@ -1,0 +1,7 @@
+"""Every read and write of the store, as functions from a session to plain records.
+
+``engine``     the connection, and the two kinds of transaction
+``runs``       runs, their tags and their attempts
+``steps``      step records and raw weights
+``schedules``  what the scheduler computed and what people pinned
+"""

@@ -1,0 +1,120 @@
+"""What the scheduler computed and what people pinned."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.orm import Session
+
+from fade_core.scheduler import Schedule
+from fade_server.tables import schedules
+
+_COLUMNS = [schedules.c[field.name] for field in fields(Schedule)]
+
+
+def add_schedules(
+    session: Session,
+    pk: int,
+    attempt: int,
+    entries: Sequence[tuple[Schedule, bool]],
+    *,
+    event: str,
+    recorded_at: float,
+) -> None:
+    """Insert schedules, each with whether it is superseded from the start."""
+    common = {"run_pk": pk, "attempt": attempt, "event": event, "recorded_at": recorded_at}
+    rows = [
+        {
+            **common,
+            "superseded": superseded,
+            "version": schedule.version,
+            "step": schedule.step,
+            "alpha": schedule.alpha,
+            "delta": schedule.delta,
+            "p_hat": schedule.p_hat,
+            "h_hat": None if math.isnan(schedule.h_hat) else schedule.h_hat,
+            "h_star": None if math.isnan(schedule.h_star) else schedule.h_star,
+            "reason": schedule.reason,
+            "source": schedule.source,
+        }
+        for schedule, superseded in entries
+    ]
+    session.execute(insert(schedules), rows)
+
+
+def supersede_schedules(session: Session, pk: int, before_attempt: int, first: int) -> None:
+    """Mark the schedules of older attempts for steps above ``first``.
+
+    The one for ``first`` itself was computed from the steps below it, so it stays.
+    """
+    session.execute(
+        update(schedules)
+        .where(
+            schedules.c.run_pk == pk,
+            schedules.c.attempt < before_attempt,
+            schedules.c.step > first,
+            ~schedules.c.superseded,
+        )
+        .values(superseded=True)
+    )
+
+
+def schedule_for_step(session: Session, pk: int, attempt: int, step: int) -> Schedule | None:
+    """Return the newest computed schedule for a step or before it, of this attempt or older."""
+    statement = (
+        select(*_COLUMNS)
+        .where(
+            schedules.c.run_pk == pk,
+            schedules.c.attempt <= attempt,
+            schedules.c.step <= step,
+            schedules.c.event == "computed",
+            ~schedules.c.superseded,
+        )
+        .order_by(schedules.c.step.desc(), schedules.c.id.desc())
+        .limit(1)
+    )
+    row = session.execute(statement).one_or_none()
+    return None if row is None else _schedule(row)
+
+
+def list_schedules(session: Session, pk: int, low: int, high: int, limit: int) -> list[Schedule]:
+    """Return the trail of one run for steps in [low, high]: the newest ``limit``, oldest first."""
+    statement = (
+        select(*_COLUMNS)
+        .where(
+            schedules.c.run_pk == pk,
+            schedules.c.step.between(low, high),
+            ~schedules.c.superseded,
+        )
+        .order_by(schedules.c.step.desc(), schedules.c.id.desc())
+        .limit(limit)
+    )
+    return [_schedule(row) for row in reversed(session.execute(statement).all())]
+
+
+def read_schedule_columns(
+    session: Session, pk: int, names: Sequence[str], low: int, high: int
+) -> list[Sequence[Any]]:
+    """Return the named columns of the computed schedules for steps in [low, high]."""
+    statement = (
+        select(*(schedules.c[name] for name in names))
+        .where(
+            schedules.c.run_pk == pk,
+            schedules.c.event == "computed",
+            ~schedules.c.superseded,
+            schedules.c.step.between(low, high),
+        )
+        .order_by(schedules.c.step, schedules.c.id)
+    )
+    rows = session.execute(statement).all()
+    return list(zip(*rows, strict=True)) if rows else [() for _ in names]
+
+
+def _schedule(row: Row[Any]) -> Schedule:
+    columns = dict(row._mapping)
+    for name in ("h_hat", "h_star"):
+        if columns[name] is None:
+            columns[name] = math.nan
+    return Schedule(**columns)

@@ -1,0 +1,99 @@
+"""Step records and raw weights. Rows travel as mappings and tuples, never as objects."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import and_, insert, select, update
+from sqlalchemy.orm import Session
+
+from fade_core.records import SCALARS
+from fade_server.tables import steps, weights
+
+Row = dict[str, Any]
+
+
+def add_steps(session: Session, rows: Sequence[Row]) -> None:
+    """Insert step records; all rows have the same keys."""
+    session.execute(insert(steps), rows)
+
+
+def existing_steps(session: Session, pk: int, attempt: int, low: int, high: int) -> Collection[int]:
+    """Return which steps in [low, high] an attempt has already."""
+    statement = select(steps.c.step).where(
+        steps.c.run_pk == pk, steps.c.attempt == attempt, steps.c.step.between(low, high)
+    )
+    return set(session.scalars(statement))
+
+
+def supersede_steps(session: Session, pk: int, before_attempt: int, first: int) -> int:
+    """Mark the steps from ``first`` on of older attempts, and return how many were not yet."""
+    statement = (
+        update(steps)
+        .where(
+            steps.c.run_pk == pk,
+            steps.c.attempt < before_attempt,
+            steps.c.step >= first,
+            ~steps.c.superseded,
+        )
+        .values(superseded=True)
+        .returning(steps.c.step)
+    )
+    return len(session.scalars(statement).all())
+
+
+def last_step_before(session: Session, pk: int, step: int) -> Row | None:
+    """Return the scalars and ``nonfinite`` of the newest shown step below this one."""
+    columns = [steps.c[name] for name in SCALARS]
+    statement = (
+        select(steps.c.step, steps.c.nonfinite, *columns)
+        .where(steps.c.run_pk == pk, steps.c.step < step, ~steps.c.superseded)
+        .order_by(steps.c.step.desc())
+        .limit(1)
+    )
+    row = session.execute(statement).mappings().one_or_none()
+    return None if row is None else dict(row)
+
+
+def read_columns(
+    session: Session, pk: int, names: Sequence[str], low: int, high: int
+) -> list[Sequence[Any]]:
+    """Return the named columns of the shown steps in [low, high], each as one sequence.
+
+    Args:
+        session: Open session.
+        pk: The run.
+        names: Columns of ``steps``.
+        low: First step.
+        high: Last step.
+
+    Returns:
+        One sequence a name, in order of steps; all empty when there are no steps.
+    """
+    statement = (
+        select(*(steps.c[name] for name in names))
+        .where(steps.c.run_pk == pk, ~steps.c.superseded, steps.c.step.between(low, high))
+        .order_by(steps.c.step)
+    )
+    rows = session.execute(statement).all()
+    return list(zip(*rows, strict=True)) if rows else [() for _ in names]
+
+
+def add_weights(session: Session, rows: Sequence[Row]) -> None:
+    """Insert raw weights."""
+    session.execute(insert(weights), rows)
+
+
+def find_weights(session: Session, pk: int, step: int) -> Row | None:
+    """Return the raw weights of a shown step, or None."""
+    same = and_(
+        steps.c.run_pk == weights.c.run_pk,
+        steps.c.attempt == weights.c.attempt,
+        steps.c.step == weights.c.step,
+    )
+    statement = (
+        select(weights)
+        .join(steps, same)
+        .where(weights.c.run_pk == pk, weights.c.step == step, ~steps.c.superseded)
+    )
+    row = session.execute(statement).mappings().one_or_none()
+    return None if row is None else dict(row)

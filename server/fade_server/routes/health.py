@@ -1,0 +1,29 @@
+"""Liveness and readiness; at the root, for what watches the process."""
+
+from fastapi import APIRouter, Response
+
+from fade_server.errors import SchemaError
+from fade_server.routes import examples
+from fade_server.routes.bodies import ContextDep
+from fade_server.routes.docs import answers
+from fade_server.routes.runs import JSON
+from fade_server.routes.schemas import HealthOut
+from fade_server.schema import engine_problem
+from fade_server.services.codec import encode
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", responses=answers(HealthOut, examples.HEALTH))
+async def healthz() -> Response:
+    """Say that the process answers; asks nothing of the database."""
+    return Response(encode(examples.HEALTH), media_type=JSON)
+
+
+@router.get("/readyz", responses=answers(HealthOut, examples.HEALTH, 503))
+def readyz(context: ContextDep) -> Response:
+    """Say whether the database is there and at the schema of this version."""
+    problem = engine_problem(context.store.engine)
+    if problem is not None:
+        raise SchemaError(problem)
+    return Response(encode(examples.HEALTH), media_type=JSON)

@@ -1,0 +1,53 @@
+"""Fewer points with the same envelope: what a chart of this width would show anyway."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+MIN_POINTS = 8
+"""Smallest budget: the two ends, and a bucket or two."""
+
+
+def envelope(steps: Floats, values: Floats, points: int) -> tuple[Floats, Floats]:
+    """Return at most ``points`` of the points, chosen and never averaged.
+
+    Kept are the first and the last point, and the smallest and the largest finite value of
+    each of a number of equal buckets, so both extremes of the whole are there. Non-finite
+    values are kept too; where there are more than a third of the budget, the first of each
+    bucket stands for the others in it.
+
+    Args:
+        steps: ``[N]``, increasing.
+        values: ``[N]``; ``nan`` and infinities allowed.
+        points: Most points to return, >= ``MIN_POINTS``.
+
+    Returns:
+        Steps and values of the points that are kept, in their order.
+    """
+    if len(values) <= points:
+        return steps, values
+    kept = np.zeros(len(values), dtype=bool)
+    kept[[0, -1]] = True
+    odd = ~np.isfinite(values)
+    few = int(odd.sum()) <= (points - 2) // 3
+    room = points - 2 - int(odd.sum()) if few else points - 2
+    width = -(-len(values) // (room // (2 if few else 3)))
+    odd_kept = np.flatnonzero(odd)
+    if not few:
+        odd_kept = odd_kept[np.unique(odd_kept // width, return_index=True)[1]]
+    kept[odd_kept] = True
+    kept[_extremes(values, odd, width)] = True
+    return steps[kept], values[kept]
+
+
+def _extremes(values: Floats, odd: NDArray[np.bool_], width: int) -> NDArray[np.intp]:
+    """Return where the smallest and the largest finite value of each bucket are."""
+    buckets = -(-len(values) // width)
+    spare = buckets * width - len(values)
+    ignored = np.pad(odd, (0, spare), constant_values=True).reshape(buckets, width)
+    padded = np.pad(values, (0, spare)).reshape(buckets, width)
+    starts = np.flatnonzero(~ignored.all(axis=1))
+    low = np.where(ignored, np.inf, padded).argmin(axis=1)[starts]
+    high = np.where(ignored, -np.inf, padded).argmax(axis=1)[starts]
+    return np.concatenate([starts * width + low, starts * width + high])

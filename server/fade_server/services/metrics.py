@@ -1,0 +1,94 @@
+"""The names of what can be drawn, and where each of them comes from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from fade_core.records import FIELDS, QUANTILE_GRID, SCALARS, VECTORS
+from fade_server.errors import FieldProblem, InvalidInputError, shorten
+from fade_server.services.fields import near
+
+Origin = Literal["column", "vectors", "pass_at_k", "extra", "schedule", "sign_ratio"]
+
+SCHEDULE_PARTS = ("alpha", "delta", "p_hat", "h_hat", "h_star")
+"""What ``schedule/...`` can name."""
+
+MAX_METRICS = 64
+"""Most metrics that one request may ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One thing to draw.
+
+    Attributes:
+        name: As it was asked for.
+        origin: Which part of the store it comes from.
+        key: Column, vector or own name inside its origin.
+        index: Place in the vector.
+    """
+
+    name: str
+    origin: Origin
+    key: str
+    index: int = 0
+
+
+def parse_metrics(names: Sequence[str], existing: Sequence[str]) -> list[Metric]:
+    """Return what these names mean, without repetitions.
+
+    Args:
+        names: As asked for.
+        existing: Names that the run has data for; they help to find near misses.
+
+    Raises:
+        InvalidInputError: A name means nothing, or there are none or too many.
+    """
+    unique = list(dict.fromkeys(names))
+    if not 1 <= len(unique) <= MAX_METRICS:
+        message = f"must name 1 to {MAX_METRICS} metrics, separated by commas"
+        raise InvalidInputError(FieldProblem("metrics", message, len(unique)))
+    found = [(name, _parse(name)) for name in unique]
+    known = {*SCALARS, *existing, "sign_ratio", *(f"schedule/{part}" for part in SCHEDULE_PARTS)}
+    problems = [
+        FieldProblem("metrics", f'"{name:.100}" is not a metric{_hint(name, known)}', shorten(name))
+        for name, metric in found
+        if metric is None
+    ]
+    if problems:
+        raise InvalidInputError(*problems)
+    return [metric for _, metric in found if metric is not None]
+
+
+def _hint(name: str, known: set[str]) -> str:
+    if name == "adv_quantiles" or name.startswith("adv_quantiles/"):
+        grid = ", ".join(f"{p:g}" for p in QUANTILE_GRID)
+        return f"; ask for adv_quantiles/P with P one of {grid}"
+    vector = name.partition("/")[0]
+    if vector in VECTORS:
+        return f"; ask for {vector}/0 to {vector}/{FIELDS[vector].length - 1}"
+    return near(name, known)
+
+
+def _parse(name: str) -> Metric | None:
+    part, slash, key = name.partition("/")
+    if name == "sign_ratio":
+        return Metric(name, "sign_ratio", "")
+    if not slash:
+        return Metric(name, "column", name) if name in SCALARS else None
+    if part == "schedule":
+        return Metric(name, "schedule", key) if key in SCHEDULE_PARTS else None
+    if part == "extra":
+        return Metric(name, "extra", key) if key else None
+    if part == "pass_at_k":
+        return Metric(name, "pass_at_k", key) if key.isdecimal() else None
+    index = _vector_index(part, key) if part in VECTORS else None
+    return None if index is None else Metric(name, "vectors", part, index)
+
+
+def _vector_index(vector: str, key: str) -> int | None:
+    if vector == "adv_quantiles":
+        names = [f"{p:g}" for p in QUANTILE_GRID]
+    else:
+        names = [str(index) for index in range(FIELDS[vector].length)]
+    return names.index(key) if key in names else None

