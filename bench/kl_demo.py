@@ -31,7 +31,7 @@ STUDENT_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 """97.5 % quantiles of Student's t with 1, 2, ... degrees of freedom."""
 SMOOTH = 5
 """Steps of the running mean whose largest fall is reported."""
-REFERENCE = "grpo+k1-in-reward"
+REFERENCES = ("grpo+k1-in-reward", "grpo")
 """What the others are compared with, seed by seed."""
 
 Row = dict[str, Any]
@@ -153,16 +153,16 @@ def table(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def paired_table(rows: Sequence[Row]) -> list[str]:
-    """Return the differences to ``REFERENCE`` seed by seed, mean and 95 % interval."""
+def paired_table(rows: Sequence[Row], reference: str) -> list[str]:
+    """Return the differences to one arm seed by seed, mean and 95 % interval."""
     whole = {(row["arm"], row["seed"]): row for row in rows if not row["broke"]}
-    seeds = [seed for arm, seed in whole if arm == REFERENCE]
-    lines = _head(f"arm, less {REFERENCE}", list(PAIRED))
+    seeds = [seed for arm, seed in whole if arm == reference]
+    lines = _head(f"arm, less {reference}", list(PAIRED))
     for arm in _arms(rows):
         pairs = [
-            (whole[arm, s], whole[REFERENCE, s])
+            (whole[arm, s], whole[reference, s])
             for s in seeds
-            if arm != REFERENCE and (arm, s) in whole
+            if arm != reference and (arm, s) in whole
         ]
         if pairs:
             cells = [
@@ -216,7 +216,7 @@ def main() -> None:
         (*plain, *penalised),
     )  # fmt: skip
     rows = run_all(plan)
-    for lines in (table(rows), paired_table(rows)):
+    for lines in (table(rows), *(paired_table(rows, reference) for reference in REFERENCES)):
         print("\n" + "\n".join(lines))
     for row in rows:
         if row["broke"]:
