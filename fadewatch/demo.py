@@ -6,7 +6,6 @@ Each arm is the example's own script in its own process, so what runs here is wh
 import json
 import os
 import signal
-import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,39 +18,12 @@ from typing import Any
 import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from fade_core.errors import FadeError
+from fadewatch.demo_plan import Plan
+from fadewatch.demo_table import result_table
 from fadewatch.terminal import open_console
-
-PASS_AT = (1, 4, 16, 64)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to run.
-
-    Attributes:
-        arms: Names that the example's script knows.
-        seeds: Every arm is trained once with each.
-        steps: Rollout batches an arm, or None for the example's own number.
-        port: Where the service listens.
-        folder: Holds the store, the spool, checkpoints and results.
-        keep_serving: Whether to serve the dashboard until Ctrl-C afterwards.
-    """
-
-    arms: tuple[str, ...]
-    seeds: tuple[int, ...]
-    steps: int | None
-    port: int
-    folder: Path
-    keep_serving: bool
-
-    @property
-    def server(self) -> str:
-        """Base URL of the service."""
-        return f"http://127.0.0.1:{self.port}"
 
 
 class DemoError(FadeError, RuntimeError):
@@ -208,14 +180,19 @@ class _Jobs:
         self._run(f"warm-up seed {seed}", ["--seed", str(seed), "--warm-up-only", str(checkpoint)])
 
     def train(self, arm: str, seed: int) -> dict[str, Any]:
-        out = self._plan.folder / f"{arm}-seed{seed}.json"
+        label = self._plan.label(arm)
+        out = self._plan.folder / f"{label}-seed{seed}.json"
         arguments = [
             "--arm", arm, "--seed", str(seed), "--server", self._plan.server,
             "--warm-start", str(self._checkpoint(seed)), "--out", str(out),
         ]  # fmt: skip
         if self._plan.steps is not None:
             arguments += ["--steps", str(self._plan.steps)]
-        self._run(f"{arm} seed {seed}", arguments)
+        if self._plan.kl is not None:
+            arguments += ["--kl", self._plan.kl]
+        if self._plan.beta is not None:
+            arguments += ["--beta", str(self._plan.beta)]
+        self._run(f"{label} seed {seed}", arguments)
         result: dict[str, Any] = json.loads(out.read_text())
         return result
 
@@ -279,44 +256,6 @@ def _report(plan: Plan, service: Service, results: list[dict[str, Any]], console
             soft_wrap=True,
         )
     return complete
-
-
-def result_table(results: Sequence[dict[str, Any]]) -> Table:
-    """Lay the held-out evaluations of all arms side by side, at the same steps.
-
-    Args:
-        results: What the example's script wrote, one a run.
-
-    Returns:
-        One row a step and arm: mean over the seeds, with their standard deviation behind it
-        where there are several.
-    """
-    seeds = len({result["seed"] for result in results})
-    spread = f", mean ± standard deviation over {seeds} seeds" if seeds > 1 else ""
-    table = Table(title=f"Held-out problems{spread}")
-    for name in ("step", "arm", *(f"pass@{k}" for k in PASS_AT), "entropy", "head rank-1 share"):
-        table.add_column(name, justify="left" if name == "arm" else "right")
-    arms = list(dict.fromkeys(result["arm"] for result in results))
-    names = (*(f"pass_at_{k}" for k in PASS_AT), "entropy", "head_rank1_share")
-    for step in sorted({row["step"] for result in results for row in result["evals"]}):
-        for arm in arms:
-            rows = [
-                row
-                for result in results
-                for row in result["evals"]
-                if result["arm"] == arm and row["step"] == step
-            ]
-            table.add_row(str(step), arm, *(_cell([row[name] for row in rows]) for name in names))
-        table.add_section()
-    return table
-
-
-def _cell(values: list[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    if not known:
-        return "–"  # noqa: RUF001  not measured, as opposed to a minus
-    mean = f"{statistics.fmean(known):.3f}"
-    return f"{mean} ± {statistics.stdev(known):.3f}" if len(known) > 1 else mean
 
 
 def _serve_until_interrupted(service: Service, console: Console) -> None:

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Mapping
 from math import nan
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from fade_client import lifetime, state, values
 from fade_client.frames import FinishFrame, Header, StateFrame, pack
@@ -106,7 +106,8 @@ class Run:
         try:
             with self._lock:
                 if scalars is not None:
-                    named = {**scalars, **named} if named else scalars
+                    # A dict that is passed whole is read, never changed.
+                    named = {**scalars, **named} if named else cast("dict[str, Any]", scalars)
                 number = self._least if step is None else values.step_number(step)
                 if self._closed or number is None or number < self._least:
                     self._refuse()

@@ -1,6 +1,6 @@
-"""Held-out evaluation: pass@k, entropy, and how many directions the head's update has.
+"""Held-out evaluation: pass@k, entropy, KL to the start, and directions of the head's update.
 
-Shapes: ``P`` prompts, ``Q`` tokens of a prompt, ``V`` vocabulary, ``D`` hidden size.
+Shapes: ``P`` prompts, ``Q`` tokens of a prompt.
 """
 
 import math
@@ -9,13 +9,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fade_core.kl_monitor import KLStatistics
 from fade_core.passk import pass_at_k
 from fade_core.torch.entropy import token_entropy
 from fade_core.torch.spectrum import head_spectrum
 from model import Policy, Samples
+from monitor import kl_to_start, start_log_probs
 from task import ProblemSource, rewards
 
 PASS_AT = (1, 4, 16, 64)
+KL_SAMPLES = 8
+"""Answers of each problem that the starting policy scores too; all of them would take long."""
 _SEED = 20_260_701
 """The same problems and the same random numbers for every run, arm and step, so that two
 evaluations differ by their policies more than by luck. No training seed touches them."""
@@ -30,11 +34,13 @@ class Evaluation:
         entropy: Mean entropy of the answer tokens' distributions, nats.
         head_rank1_share: Share of the head's update since the start that lies in one direction;
             ``nan`` before the first update.
+        kl: To the starting policy.
     """
 
     pass_at_k: dict[int, float]
     entropy: float
     head_rank1_share: float
+    kl: KLStatistics
 
     def to_json(self) -> dict[str, float | None]:
         """Return the fields under the names of the result file, None for ``nan``.
@@ -48,6 +54,9 @@ class Evaluation:
             "accuracy": self.pass_at_k[1],
             "entropy": self.entropy,
             "head_rank1_share": share,
+            "kl_per_sequence": self.kl.k1_per_sequence,
+            "kl_per_sequence_stderr": self.kl.k1_per_sequence_stderr,
+            "kl_k3_per_sequence": self.kl.k3_per_sequence,
         }
 
 
@@ -63,16 +72,22 @@ class Evaluator:
         self._prompts_PQ = ProblemSource("held-out", _SEED).draw_distinct(num_problems)
         self._num_samples = num_samples
 
-    def evaluate(self, policy: Policy, initial_head_VD: Tensor) -> Evaluation:
-        """Return what the policy does; ``initial_head_VD`` is its head before training."""
+    def evaluate(self, policy: Policy, start: Policy) -> Evaluation:
+        """Return what the policy does; ``start`` is the policy before training."""
         generator = torch.Generator().manual_seed(_SEED)
         samples = policy.sample(self._prompts_PQ, self._num_samples, generator)
         correct_P = grade(self._prompts_PQ, samples).sum(dim=1).long().numpy()
         return Evaluation(
             {k: float(pass_at_k(self._num_samples, correct_P, k).mean()) for k in PASS_AT},
             float(token_entropy(samples.logits_PGAV).mean()),
-            head_spectrum(policy.head.weight, initial_head_VD).rank1_share,
+            head_spectrum(policy.head.weight, start.head.weight).rank1_share,
+            self._kl(start, samples),
         )
+
+    def _kl(self, start: Policy, samples: Samples) -> KLStatistics:
+        answers_PGA = samples.answers_PGA[:, :KL_SAMPLES]
+        start_BA = start_log_probs(start, self._prompts_PQ, answers_PGA)
+        return kl_to_start(samples.log_probs_PGA[:, :KL_SAMPLES].flatten(0, 1), start_BA)
 
     def solve_rate(self, policy: Policy, num_samples: int) -> float:
         """Return pass@1 alone, from fewer samples."""

@@ -1,15 +1,17 @@
-"""One policy update: PPO's clipped objective over a batch of rollouts.
+"""One policy update over a batch of rollouts, and PPO's clipped objective.
 
 Shapes: ``P`` prompts, ``G`` rollouts of each, ``B = P G`` rollouts, ``Q`` tokens of a prompt, ``A``
 tokens of an answer.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Generator, Tensor
 from torch.optim import Optimizer
 
+from fade_core.torch.kl import Batch
 from model import Policy, Samples, chosen_log_probs
 
 
@@ -34,7 +36,7 @@ class UpdateStats:
     """Means over the optimizer steps of one update; named as the hook's fields are.
 
     Attributes:
-        loss: The clipped objective, negated.
+        loss: Of the arm; the clipped objective, negated, unless it says otherwise.
         grad_norm: Global norm before clipping.
         clip_fraction_high: Share of tokens with A > 0 and a ratio above 1 + clip.
         clip_fraction_low: Share of tokens with A < 0 and a ratio below 1 - clip.
@@ -48,12 +50,21 @@ class UpdateStats:
     ratio_ess: float
 
 
+class Objective(Protocol):
+    """What an update minimises."""
+
+    def __call__(self, batch: Batch, ratio_BA: Tensor, advantages_B1: Tensor) -> Tensor:
+        """Return the loss of a minibatch; ``ratio_BA`` is the policy's over the sampler's."""
+
+
 def update(
     policy: Policy,
     optimizer: Optimizer,
     prompts_PQ: Tensor,
     samples: Samples,
+    start_BA: Tensor,
     advantages_PG: Tensor,
+    objective: Objective,
     config: PPOConfig,
     generator: Generator,
 ) -> UpdateStats:
@@ -66,7 +77,9 @@ def update(
         optimizer: Of the policy's parameters.
         prompts_PQ: ``[P, Q]`` prompt tokens.
         samples: The rollouts of these prompts.
+        start_BA: ``[B, A]``, log-probs of their tokens under the starting policy, nats.
         advantages_PG: ``[P, G]``, one weight a rollout.
+        objective: What to minimise.
         config: Tuning.
         generator: Shuffles the rollouts.
 
@@ -81,8 +94,10 @@ def update(
         order_B = torch.randperm(len(prompts_BQ), generator=generator)
         for chosen in order_B.chunk(config.minibatches):
             logits = policy.answer_logits(prompts_BQ[chosen], answers_BA[chosen])
-            ratio = (chosen_log_probs(logits, answers_BA[chosen]) - old_BA[chosen]).exp()
-            loss = clipped_loss(ratio, advantages_B1[chosen], config.clip)
+            logp, old = chosen_log_probs(logits, answers_BA[chosen]), old_BA[chosen]
+            batch = Batch(logp, start_BA[chosen], torch.ones_like(old), old)
+            ratio = (logp - old).exp()
+            loss = objective(batch, ratio, advantages_B1[chosen])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             norm = torch.nn.utils.clip_grad_norm_(policy.parameters(), config.max_grad_norm)

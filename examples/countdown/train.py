@@ -2,9 +2,8 @@
 
 A run has two phases: ``warm_up`` imitates generated answers until the policy solves about four
 problems in ten, and ``train`` improves it with PPO on groups of rollouts. The arms differ in one
-line, the advantages; ``grpo`` is only observed by the hook, ``fade`` is steered by it.
-
-Shapes: ``P`` prompts, ``G`` rollouts of each, ``A`` tokens of an answer.
+line, the advantages; ``grpo`` is only observed by the hook, ``fade`` is steered by it. ``apa``,
+``awr`` and ``ppo`` differ in the loss instead; ``--kl`` adds a KL penalty to the start to any arm.
 """
 
 import argparse
@@ -17,17 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 import fade_client
 from arms import Arm, arm_names, parse_arm
 from evaluate import Evaluator, grade
 from fade_core.errors import FadeError
-from fade_core.torch.entropy import token_entropy
-from model import Policy, Samples, chosen_log_probs
+from model import Policy
+from monitor import describe, start_log_probs
+from objective import ArmObjective
+from penalty import DEFAULT_BETA, KL, KL_NAMES, parse_kl
 from ppo import PPOConfig, update
 from progress import OnStep, open_progress, silent
-from task import ANSWER_LENGTH, ProblemSource
+from task import ProblemSource
 from warmup import TrainingError, warm_up
 
 
@@ -45,6 +45,12 @@ class Settings:
     eval_problems: int = 256
     eval_samples: int = 64
     ppo: PPOConfig = field(default_factory=PPOConfig)
+    kl: KL | None = None
+    """Penalty for leaving the starting policy."""
+
+    def label(self, arm: Arm) -> str:
+        """Return the name of a training, such as ``grpo`` or ``grpo+k1-in-reward``."""
+        return arm.name if self.kl is None else f"{arm.name}+{self.kl.name}"
 
 
 @dataclass
@@ -96,18 +102,24 @@ def train(
     evaluator = Evaluator(settings.eval_problems, settings.eval_samples)
     optimizer = torch.optim.Adam(policy.parameters(), lr=settings.ppo.learning_rate)
     start = copy.deepcopy(policy)
-    result = Result(arm.name, seed, sum(weight.numel() for weight in policy.parameters()))
+    objective = ArmObjective(arm, settings.ppo.clip, settings.kl)
+    result = Result(settings.label(arm), seed, sum(part.numel() for part in policy.parameters()))
     for step in range(settings.steps):
         measured: dict[str, Any] = {}
         if step % settings.eval_every == 0:
             measured = _evaluate(evaluator, policy, start, step, result)
         prompts, _ = source.draw(settings.prompts)
         rollouts = policy.sample(prompts, settings.group_size, generator)
+        start_BA = start_log_probs(start, prompts, rollouts.answers_PGA)
         rewards = grade(prompts, rollouts)
         schedule = run.schedule if run is not None else None
         advantages = arm.weigh(rewards, schedule)  # for `fade`: schedule.advantages(rewards)
-        measured |= _describe(start, prompts, rollouts, settings)
-        stats = update(policy, optimizer, prompts, rollouts, advantages, settings.ppo, generator)
+        advantages = objective.charge(advantages, rollouts, start_BA)
+        measured |= describe(arm, rollouts, start_BA, advantages, settings.ppo.learning_rate)
+        stats = update(
+            policy, optimizer, prompts, rollouts, start_BA, advantages, objective, settings.ppo,
+            generator,
+        )  # fmt: skip
         result.losses.append(stats.loss)
         if run is not None:
             run.log_step(
@@ -124,7 +136,7 @@ def train(
 def _evaluate(
     evaluator: Evaluator, policy: Policy, start: Policy, step: int, result: Result
 ) -> dict[str, Any]:
-    evaluation = evaluator.evaluate(policy, start.head.weight)
+    evaluation = evaluator.evaluate(policy, start)
     result.evals.append({"step": step, **evaluation.to_json()})
     return {
         "pass_at_k": evaluation.pass_at_k,
@@ -132,30 +144,13 @@ def _evaluate(
     }
 
 
-@torch.no_grad()
-def _describe(
-    start: Policy, prompts: Tensor, rollouts: Samples, settings: Settings
-) -> dict[str, Any]:
-    """Return what the hook records of the rollouts besides rewards and advantages.
-
-    ``kl_k1`` is the mean of ``log p - log p_start`` over the sampled tokens, in nats.
-    """
-    answers_BA = rollouts.answers_PGA.flatten(0, 1)
-    prompts_BQ = prompts.repeat_interleave(settings.group_size, 0)
-    start_BA = chosen_log_probs(start.answer_logits(prompts_BQ, answers_BA), answers_BA)
-    return {
-        "entropy": float(token_entropy(rollouts.logits_PGAV).mean()),
-        "kl_k1": float((rollouts.log_probs_PGA.flatten(0, 1) - start_BA).mean()),
-        "learning_rate": settings.ppo.learning_rate,
-        "response_length_mean": ANSWER_LENGTH,
-    }
-
-
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Return the command line's options."""
     parser = argparse.ArgumentParser(description="Reinforcement learning on Countdown.")
     add = parser.add_argument
-    add("--arm", default="grpo", help=f"advantages: {', '.join(arm_names())} (default: grpo)")
+    add("--arm", default="grpo", help=f"one of {', '.join(arm_names())} (default: grpo)")
+    add("--kl", metavar="NAME", help=f"KL penalty to the start: {', '.join(KL_NAMES)}")
+    add("--beta", type=float, help=f"coefficient of the penalty (default: {DEFAULT_BETA})")
     add("--seed", type=int, default=0, help="of the warm-up, the prompts and the rollouts")
     add(
         "--steps", type=int, default=Settings().steps, help="rollout batches (default: %(default)s)"
@@ -188,6 +183,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace, on_step: OnStep) -> None:
     arm = parse_arm(options.arm)
     arm.check_steered(not options.no_hook)  # now, and not after a warm-up
+    settings = Settings(steps=options.steps, kl=parse_kl(options.kl, options.beta))
     if options.warm_start:
         policy = _load(options.warm_start)
     else:
@@ -195,7 +191,6 @@ def _run(options: argparse.Namespace, on_step: OnStep) -> None:
     if options.warm_up_only:
         torch.save(policy.state_dict(), options.warm_up_only)
         return
-    settings = Settings(steps=options.steps)
     run = None if options.no_hook else _open_run(arm, options, settings)
     try:
         result = train(policy, arm, options.seed, settings, run, on_step)
@@ -227,11 +222,11 @@ def _open_run(arm: Arm, options: argparse.Namespace, settings: Settings) -> fade
         mode = "control" if arm.is_steered else "observe"
     return fade_client.init(
         project="countdown",
-        name=f"{arm.name}-seed{options.seed}",
-        config={"arm": arm.name, "seed": options.seed, **asdict(settings)},
+        name=f"{settings.label(arm)}-seed{options.seed}",
+        config={"arm": settings.label(arm), "seed": options.seed, **asdict(settings)},
         mode=mode,
         server=options.server,
-        tags=["countdown", arm.name],
+        tags=["countdown", settings.label(arm)],
     )
 
 

@@ -37,6 +37,7 @@ def test_every_package_of_the_wheel_is_typed_and_complete(unpacked: Path) -> Non
         assert (unpacked / package / "py.typed").is_file()
     assert (unpacked / "fade_dashboard" / "assets" / "fadewatch.js").is_file()
     assert (unpacked / "fadewatch" / "examples" / "countdown" / "train.py").is_file()
+    assert not list(unpacked.rglob("*.pyc"))
 
 
 def test_every_module_that_the_repository_has_is_in_the_wheel(unpacked: Path) -> None:

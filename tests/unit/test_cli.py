@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from fadewatch import cli, demo
+from fadewatch import cli, demo_table
 from fadewatch.commands.database import database_url
 
 RUNNER = CliRunner()
@@ -15,7 +15,17 @@ RUNNER = CliRunner()
 
 def test_help_shows_the_product() -> None:
     shown = RUNNER.invoke(cli.app, ["--help"]).output
-    commands = ("demo", "diagnose", "server", "dashboard", "db", "audit", "whatif", "import", "sync")
+    commands = (
+        "demo",
+        "diagnose",
+        "server",
+        "dashboard",
+        "db",
+        "audit",
+        "whatif",
+        "import",
+        "sync",
+    )
     for command in (*commands, "spool"):
         assert command in shown
 
@@ -69,14 +79,14 @@ def test_an_empty_spool_is_said_to_be_empty(tmp_path: Path) -> None:
 
 
 def evaluated(arm: str, seed: int, value: float) -> dict[str, object]:
-    names = [f"pass_at_{k}" for k in demo.PASS_AT] + ["entropy"]
+    names = [f"pass_at_{k}" for k in demo_table.PASS_AT] + ["entropy"]
     row = {"step": 0, **dict.fromkeys(names, value), "head_rank1_share": None}
     return {"arm": arm, "seed": seed, "evals": [row]}
 
 
 def test_the_result_table_shows_every_arm_at_the_same_step_with_its_spread() -> None:
     results = [evaluated("grpo", 0, 0.2), evaluated("grpo", 1, 0.4), evaluated("fade", 0, 0.5)]
-    table = demo.result_table(results)
+    table = demo_table.result_table(results)
     columns = [list(column.cells) for column in table.columns]
     assert columns[0] == ["0", "0"]
     assert columns[1] == ["grpo", "fade"]
@@ -84,5 +94,5 @@ def test_the_result_table_shows_every_arm_at_the_same_step_with_its_spread() -> 
 
 
 def test_what_was_not_measured_is_a_dash_in_the_table() -> None:
-    table = demo.result_table([evaluated("grpo", 0, 0.2)])
+    table = demo_table.result_table([evaluated("grpo", 0, 0.2)])
     assert list(table.columns[-1].cells) == ["–"]

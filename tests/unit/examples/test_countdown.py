@@ -217,7 +217,7 @@ def test_an_arms_name_says_its_method(name: str, method: str, params: dict[str, 
     assert (arm.method, arm.params) == (method, params)
 
 
-@pytest.mark.parametrize("name", ["ppo", "grpo2", "fade3", "", "2", "Power2"])
+@pytest.mark.parametrize("name", ["dpo", "grpo2", "fade3", "ppo2", "", "2", "Power2"])
 def test_an_unknown_arm_is_refused_with_the_list_of_arms(name: str) -> None:
     with pytest.raises(SettingError, match=r"there are .*asym_grpo, .*fade, .*grpo.*power<alpha>"):
         parse_arm(name)
@@ -266,7 +266,7 @@ def test_the_script_runs_and_writes_its_result(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--arm", "ppo"], "unknown arm 'ppo'; there are"),
+        (["--arm", "dpo"], "unknown arm 'dpo'; there are"),
         (["--arm", "fade", "--no-hook"], "needs the hook"),
         (["--warm-start", "/nowhere/warm.pt"], "No such file"),
         (["--warm-start", __file__], "not a checkpoint"),

@@ -12,8 +12,6 @@ from typer.testing import CliRunner, Result
 
 from fadewatch import cli
 
-pytest.importorskip("fade_core.diagnosis", reason="the detectors are not in this checkout yet")
-
 RUNNER = CliRunner()
 
 
