@@ -13,10 +13,19 @@ from itertools import count
 from pathlib import Path
 
 import httpx
+import hypothesis
 import psycopg
 import pytest
 
 from tests.helpers import ROOT, free_port
+
+# One thread a worker: two workers with a thread pool each would fight for two cores. Set before
+# anything loads torch.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A deadline would test the machine, not the code.
+hypothesis.settings.register_profile("fadewatch", deadline=None)
+hypothesis.settings.load_profile("fadewatch")
 
 
 @dataclass
