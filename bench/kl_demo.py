@@ -31,7 +31,7 @@ STUDENT_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 """97.5 % quantiles of Student's t with 1, 2, ... degrees of freedom."""
 SMOOTH = 5
 """Steps of the running mean whose largest fall is reported."""
-REFERENCES = ("grpo+k1-in-reward", "grpo")
+REFERENCES = ("grpo+k1-in-reward", "grpo", "ppo")
 """What the others are compared with, seed by seed."""
 
 Row = dict[str, Any]
@@ -127,6 +127,12 @@ def final(name: str) -> Callable[[Row], float]:
     return lambda row: float(row["evals"][-1][name])
 
 
+def kl_growth(row: Row) -> float:
+    """Return how much the KL to the start grew since the last evaluation but one."""
+    before, last = (float(evaluated["kl_per_sequence"]) for evaluated in row["evals"][-2:])
+    return last - before
+
+
 MEASURES: dict[str, Callable[[Row], float]] = {
     "reward = pass@1": final("pass_at_1"),
     "pass@4": final("pass_at_4"),
@@ -136,6 +142,7 @@ MEASURES: dict[str, Callable[[Row], float]] = {
     "KL to start, k1": final("kl_per_sequence"),
     "its standard error in a run": final("kl_per_sequence_stderr"),
     "KL to start, k3": final("kl_k3_per_sequence"),
+    "its growth since the last evaluation": kl_growth,
     "largest fall": lambda row: largest_fall(row["curve"]),
 }
 PAIRED = ("reward = pass@1", "pass@64", "entropy", "KL to start, k1", "largest fall")
@@ -143,7 +150,7 @@ PAIRED = ("reward = pass@1", "pass@64", "entropy", "KL to start, k1", "largest f
 
 def table(rows: Sequence[Row]) -> list[str]:
     """Return a Markdown table: mean and 95 % interval over the seeds, a row an arm."""
-    lines = _head("arm", ["runs", "broke", *MEASURES])
+    lines = [*_head("arm", ["runs", "broke", *MEASURES]), _start_line(rows)]
     for arm in _arms(rows):
         of_arm = [row for row in rows if row["arm"] == arm]
         whole = [row for row in of_arm if not row["broke"]]
@@ -171,6 +178,14 @@ def paired_table(rows: Sequence[Row], reference: str) -> list[str]:
             ]
             lines.append(f"| {arm} | {' | '.join(cells)} |")
     return lines
+
+
+def _start_line(rows: Sequence[Row]) -> str:
+    """Return the row of the policies that all arms start from, one a seed."""
+    starts = {row["seed"]: row | {"evals": row["evals"][:1]} for row in rows if not row["broke"]}
+    rates = ("reward = pass@1", "pass@4", "pass@16", "pass@64", "entropy")
+    cells = [_cell([MEASURES[name](row) for row in starts.values()]) for name in rates]
+    return f"| the start | {len(starts)} | | {' | '.join(cells)} |{' |' * (len(MEASURES) - 5)}"
 
 
 def _arms(rows: Sequence[Row]) -> list[str]:
