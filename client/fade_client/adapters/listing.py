@@ -35,7 +35,7 @@ ADAPTERS = (
     ),
     Adapter("Unsloth", "fade_client.trl", "2026.10", "recorded calls", ()),
     Adapter("verl", "fade_client.adapters.verl", "0.6 to 0.9", "real functions", ("0.9.1",)),
-    Adapter("SkyRL", "fade_client.adapters.skyrl", "0.3", "recorded calls", ("0.3.0",)),
+    Adapter("SkyRL", "fade_client.adapters.skyrl", "0.3", "real functions", ("0.3.0",)),
     Adapter("OpenRLHF", "fade_client.adapters.openrlhf", "0.11", "recorded calls", ("0.11.2",)),
     Adapter("slime", "fade_client.adapters.slime", "2026-08", "recorded calls", ()),
     Adapter("ms-swift", "fade_client.adapters.swift", "4.6", "recorded calls", ("4.6.0",)),

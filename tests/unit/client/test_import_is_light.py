@@ -7,9 +7,26 @@ import pytest
 
 import fade_client
 
-HEAVY = ["torch", "fastapi", "sqlalchemy", "pydantic", "pandas", "dash", "plotly"]
+HEAVY = [
+    "torch",
+    "transformers",
+    "trl",
+    "verl",
+    "fastapi",
+    "sqlalchemy",
+    "pydantic",
+    "pandas",
+    "dash",
+    "plotly",
+]
 MODULES = [
     "adapters",
+    "adapters.openrlhf",
+    "adapters.ranks",
+    "adapters.skyrl",
+    "adapters.slime",
+    "adapters.swift",
+    "adapters.verl.tracking",
     "api",
     "courier",
     "errors",
@@ -31,6 +48,7 @@ MODULES = [
     "spool",
     "state",
     "sync",
+    "trl",
     "values",
     "wire",
 ]
