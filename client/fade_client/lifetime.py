@@ -2,7 +2,10 @@
 
 import atexit
 import os
+import signal
+import threading
 import weakref
+from types import FrameType
 from typing import Protocol
 
 
@@ -25,12 +28,34 @@ def watch(run: Watched) -> None:
     _live.add(run)
 
 
+def flush_on_sigterm() -> None:
+    """Have SIGTERM flush every run before it ends the process, as it would have without.
+
+    Only where nobody has decided otherwise: a trainer's own handler, set before or after, is
+    left alone, and so is a process that ignores the signal.
+    """
+    # Only the main thread may set a handler.
+    main = threading.current_thread() is threading.main_thread()
+    if main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _on_sigterm)
+
+
+def _on_sigterm(number: int, _frame: FrameType | None) -> None:
+    # First, so that a second signal ends the process at once.
+    signal.signal(number, signal.SIG_DFL)
+    _flush_all()
+    signal.raise_signal(number)
+
+
 def _flush_all() -> None:
     for run in list(_live):
         run.flush()
 
 
 def _renew_all() -> None:
+    # A child that is asked to end has nothing of ours to wait for.
+    if signal.getsignal(signal.SIGTERM) is _on_sigterm:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for run in list(_live):
         run.renew_after_fork()
 

@@ -70,7 +70,7 @@ def batch_body(attempt: int, frames: Sequence[StepFrame], weights_every: int, dr
     """
     rows = [fields_of(frame, drop) for frame in frames]
     weights = (_weights_of(frame, weights_every, drop) for frame in frames)
-    body = {
+    body: dict[str, Any] = {
         "attempt": attempt,
         "steps": [row.step for row in rows],
         "times": [row.time for row in rows],
@@ -80,6 +80,9 @@ def batch_body(attempt: int, frames: Sequence[StepFrame], weights_every: int, dr
         "extra": _columns([row.extra for row in rows]),
         "weights": [entry for entry in weights if entry is not None],
     }
+    for frame in frames:
+        if frame.override_version >= 0:
+            body["override_applied"] = {"version": frame.override_version, "step": frame.step}
     return msgspec.json.encode(body)
 
 
@@ -162,6 +165,7 @@ def _weights_of(frame: StepFrame, every: int, drop: Drop) -> dict[str, Any] | No
         "step": frame.step,
         "prompts": len(chosen),
         "group_size": group_size,
+        "sampled": len(chosen) < prompts,
         "rewards": _base64(rewards, chosen),
         "advantages": _base64(weights, chosen),
     }
