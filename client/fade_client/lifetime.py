@@ -8,6 +8,9 @@ import weakref
 from types import FrameType
 from typing import Protocol
 
+EXIT_TIMEOUT_S = 2.0
+"""How long a process that ends without ``finish`` waits for each sender."""
+
 
 class Watched(Protocol):
     """A run, as far as its process's life concerns it."""
@@ -19,13 +22,31 @@ class Watched(Protocol):
         """This is a forked child: leave everything to the parent."""
 
 
-# The one state of this module: a fork has to reach every run of the process.
+# The one state of this module: a fork has to reach every run of the process, and its end has to
+# wait for what was left behind by the runs that were forgotten.
 _live: "weakref.WeakSet[Watched]" = weakref.WeakSet()
+_left: "set[Leftover]" = set()
+
+
+class Leftover(Protocol):
+    """What sends the last records of a run that is gone."""
+
+    thread: threading.Thread
+
+    def ask_to_close(self, timeout_s: float) -> None:
+        """Have the thread send what is left within that time, and end."""
 
 
 def watch(run: Watched) -> None:
     """Call the run at a fork and at the end of the process, without keeping it alive."""
     _live.add(run)
+
+
+def leave(sender: Leftover) -> None:
+    """Let the sender of a forgotten run end by itself, and the process wait for it."""
+    _left.difference_update([one for one in tuple(_left) if not one.thread.is_alive()])
+    _left.add(sender)
+    sender.ask_to_close(EXIT_TIMEOUT_S)
 
 
 def flush_on_sigterm() -> None:
@@ -50,12 +71,15 @@ def _on_sigterm(number: int, _frame: FrameType | None) -> None:
 def _flush_all() -> None:
     for run in list(_live):
         run.flush()
+    for sender in tuple(_left):
+        sender.thread.join(EXIT_TIMEOUT_S)
 
 
 def _renew_all() -> None:
     # A child that is asked to end has nothing of ours to wait for.
     if signal.getsignal(signal.SIGTERM) is _on_sigterm:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _left.clear()
     for run in list(_live):
         run.renew_after_fork()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fade_client import lifetime
 from fade_client.ledger import Ledger
 from fade_client.options import Options
-from fade_client.run import EXIT_TIMEOUT_S, Run
+from fade_client.run import Run
 from fade_client.spool import SpoolWriter
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _start_sender(
         interval_s=interval_s,
     )
     run.attach(delivery, ears)
-    weakref.finalize(run, delivery.ask_to_close, EXIT_TIMEOUT_S).atexit = False
+    weakref.finalize(run, lifetime.leave, delivery).atexit = False
     lifetime.flush_on_sigterm()
 
 

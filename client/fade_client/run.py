@@ -30,9 +30,6 @@ log = logging.getLogger("fade_client")
 BATCH = 256
 """Steps after which the sender is woken before its timer."""
 
-EXIT_TIMEOUT_S = 2.0
-"""How long a process that ends without ``finish`` waits for the sender."""
-
 
 class Run:
     """One attempt of a training run. Made by ``fade_client.init``.
@@ -244,7 +241,7 @@ class Run:
         """Send what can be sent soon; the process calls this when it ends without ``finish``."""
         if not self._closed:
             self._closed = "finished"
-            self._stop(EXIT_TIMEOUT_S)
+            self._stop(lifetime.EXIT_TIMEOUT_S)
 
     def renew_after_fork(self) -> None:
         """Leave the spool and the sending to the parent; a forked child calls this."""

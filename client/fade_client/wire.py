@@ -21,6 +21,9 @@ from fade_core.weights import summarise_rewards, summarise_weights
 MAX_WEIGHTS = 4096
 """Raw weights of one step that travel; of more, a sample of whole groups."""
 
+MAX_TIME = 1e11
+"""Seconds since the epoch that travel; beyond it the server's own clock is used."""
+
 MAX_NAME = 128
 """Characters of the name of an extra value."""
 
@@ -73,7 +76,8 @@ def batch_body(attempt: int, frames: Sequence[StepFrame], weights_every: int, dr
     body: dict[str, Any] = {
         "attempt": attempt,
         "steps": [row.step for row in rows],
-        "times": [row.time for row in rows],
+        # A clock may jump to where no server believes it; that must not cost the record.
+        "times": [row.time if 0.0 <= row.time <= MAX_TIME else None for row in rows],
         "columns": _columns([row.scalars for row in rows]),
         "vectors": _columns([row.vectors for row in rows]),
         "pass_at_k": _columns([row.pass_at_k for row in rows]),
