@@ -20,12 +20,36 @@ from fade_core.scheduler import Override
 log = logging.getLogger("fade_client")
 
 REQUEST_TIMEOUT_S = 10.0
+LONG_TIMEOUT_S = 40.0
+"""For an answer that is made to wait."""
+
 MAX_WAIT_S = 30.0
 MAX_RETRY_AFTER_S = 300.0
 GZIP_FROM = 1024
 """Bodies of more bytes than this are compressed."""
 
+NEVER = 2**53 - 1
+"""A schedule's version that no run reaches."""
+
 _FOR_GOOD = frozenset({400, 409, 413, 422})
+
+
+class ServerSchedule(msgspec.Struct, frozen=True):
+    """Of the server's schedule, what does not depend on what is pinned.
+
+    Attributes:
+        version: Records that it was computed from.
+        step: The rollout batch that it is for.
+        p_hat: Average solve rate; a number, or the text of one that is not finite.
+        h_hat: Average entropy, likewise.
+        h_star: Entropy target, likewise.
+    """
+
+    version: int = -1
+    step: int = -1
+    p_hat: float | str = "NaN"
+    h_hat: float | str = "NaN"
+    h_star: float | str = "NaN"
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -34,20 +58,27 @@ class Reply(msgspec.Struct, frozen=True):
     Attributes:
         attempt: Ordinal of the attempt, where the attempt was registered.
         override: What a person pinned, or None.
+        override_version: Grows with every pin and release; 0 before the first.
+        schedule: What the server computed, with what is pinned; None where it is not said.
         created: The server had not known the run before.
     """
 
     attempt: int = 0
     override: Override | None = None
+    override_version: int = 0
+    schedule: ServerSchedule | None = None
     created: bool = False
 
 
-def connect(server: str, api_key: str | None) -> httpx.Client:
+def connect(
+    server: str, api_key: str | None, read_timeout_s: float = REQUEST_TIMEOUT_S
+) -> httpx.Client:
     """Return a client for this server.
 
     Args:
         server: Its address, without a path.
         api_key: Sent as a bearer token, or None.
+        read_timeout_s: Longest wait for an answer.
     """
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     # A proxy of the environment cannot reach this machine's own loopback.
@@ -55,9 +86,29 @@ def connect(server: str, api_key: str | None) -> httpx.Client:
     return httpx.Client(
         base_url=f"{server}/api/v1",
         headers=headers,
-        timeout=REQUEST_TIMEOUT_S,
+        timeout=httpx.Timeout(REQUEST_TIMEOUT_S, read=read_timeout_s),
         trust_env=not loopback,
     )
+
+
+def spare_request_log(thread_name: str) -> None:
+    """Keep the requests of this thread out of httpx's log: noise in a trainer's own.
+
+    Args:
+        thread_name: The present thread's; a second call for it changes nothing.
+    """
+    httpx_log = logging.getLogger("httpx")
+    if not any(getattr(one, "thread_name", "") == thread_name for one in httpx_log.filters):
+        httpx_log.addFilter(_Foreign(thread_name))
+
+
+class _Foreign(logging.Filter):
+    def __init__(self, thread_name: str) -> None:
+        super().__init__()
+        self.thread_name = thread_name
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.threadName != self.thread_name
 
 
 class Api:
@@ -67,6 +118,7 @@ class Api:
         client: Where requests go; the caller closes it.
         stop: tenacity's question whether to give up after a failed try.
         sleep: Waits that many seconds, or less when the run ends.
+        quiet: Leave it to somebody else to say that the server is away.
     """
 
     def __init__(
@@ -75,9 +127,10 @@ class Api:
         *,
         stop: Callable[[tenacity.RetryCallState], bool],
         sleep: Callable[[float], None],
+        quiet: bool = False,
     ) -> None:
         self._client = client
-        self._away = False
+        self._away, self._quiet = False, quiet
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Unavailable),
             wait=_wait_s,
@@ -116,13 +169,22 @@ class Api:
         body = msgspec.json.encode({"attempt": attempt, "status": status})
         self._retrying(self._ask, "POST", f"/runs/{run_id}/finish", body)
 
-    def schedule(self, run_id: str) -> Reply:
-        """Ask once for the override, without a second try.
+    def wait_for_override(self, run_id: str, known: int | None, wait_s: float) -> Reply:
+        """Return what is pinned, as soon as that changes or after ``wait_s`` seconds.
+
+        Args:
+            run_id: The run.
+            known: ``override_version`` of the answer before; None to be answered at once.
+            wait_s: Longest wait, in seconds.
 
         Raises:
             Refused, RunUnknown, Unavailable: As ``post_steps``.
         """
-        return self._ask("GET", f"/runs/{run_id}/schedule", b"")
+        path = f"/runs/{run_id}/schedule"
+        if known is not None:
+            # No schedule is newer than this, so that only a person's change ends the wait.
+            path += f"?after={NEVER}&override_after={known}&wait={wait_s:g}"
+        return self._retrying(self._ask, "GET", path, b"")
 
     def _ask(self, method: str, path: str, body: bytes) -> Reply:
         headers = {"Content-Type": "application/json"} if body else {}
@@ -138,7 +200,7 @@ class Api:
         return reply
 
     def _say_away(self, state: tenacity.RetryCallState) -> None:
-        if not self._away:
+        if not self._away and not self._quiet:
             why = state.outcome.exception() if state.outcome else None
             log.warning(
                 "the server at %s does not take records (%s); they stay in the spool and are "
@@ -147,7 +209,7 @@ class Api:
         self._away = True
 
     def _say_back(self) -> None:
-        if self._away:
+        if self._away and not self._quiet:
             log.warning("the server at %s takes records again", self._client.base_url)
         self._away = False
 

@@ -51,6 +51,7 @@ class Courier:
         api: The server.
         ledger: Counts what was confirmed and rejected.
         on_reply: Handed every answer of the server.
+        on_registered: Called whenever the server was told of the run.
         restart: Empties the file of a living run, see ``SpoolWriter.restart``; None to let it
             grow.
 
@@ -66,12 +67,14 @@ class Courier:
         ledger: Ledger,
         *,
         on_reply: Callable[[Reply], None] | None = None,
+        on_registered: Callable[[], None] | None = None,
         restart: Restart | None = None,
     ) -> None:
         self.header, self._start = read_header(path)
         self.delivered = False
         self._path, self._api, self._ledger = path, api, ledger
         self._on_reply, self._restart = on_reply or _ignore, restart
+        self._on_registered = on_registered
         self._attempt, self._registered = 0, False
         ack = read_ack(path)
         self._offset = max(ack.offset, self._start)
@@ -91,14 +94,6 @@ class Courier:
             # A server that lost its database; told who we are, it takes the records.
             self._registered = False
             self._deliver()
-
-    def poll(self) -> None:
-        """Ask for an override between batches.
-
-        Raises:
-            Refused, RunUnknown, Unavailable: There was no answer.
-        """
-        self._on_reply(self._api.schedule(self.header.run_id))
 
     def discard(self) -> None:
         """Delete the spool, whose every record the server has confirmed."""
@@ -126,6 +121,8 @@ class Courier:
             self._ledger.confirmed = 0
         self._attempt, self._registered = reply.attempt, True
         self._on_reply(reply)
+        if self._on_registered:
+            self._on_registered()
 
     def _next(self, file: BinaryIO) -> Batch:
         steps: list[tuple[StepFrame, int]] = []

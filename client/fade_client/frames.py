@@ -92,6 +92,8 @@ class StepFrame(msgspec.Struct, frozen=True, tag="step", omit_defaults=True):
         pass_at_k: pass@k by k.
         rewards: ``[P, G]``, or None.
         advantages: ``[P, G]`` of the same shape, or None.
+        override_version: At the first step with another override than before, or with none
+            again, the server's version of it; else -1.
     """
 
     step: int
@@ -101,6 +103,7 @@ class StepFrame(msgspec.Struct, frozen=True, tag="step", omit_defaults=True):
     pass_at_k: dict[int, float] = {}
     rewards: Array | None = None
     advantages: Array | None = None
+    override_version: int = -1
 
 
 class StateFrame(msgspec.Struct, frozen=True, tag="state"):

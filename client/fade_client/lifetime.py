@@ -2,8 +2,14 @@
 
 import atexit
 import os
+import signal
+import threading
 import weakref
+from types import FrameType
 from typing import Protocol
+
+EXIT_TIMEOUT_S = 2.0
+"""How long a process that ends without ``finish`` waits for each sender."""
 
 
 class Watched(Protocol):
@@ -16,8 +22,19 @@ class Watched(Protocol):
         """This is a forked child: leave everything to the parent."""
 
 
-# The one state of this module: a fork has to reach every run of the process.
+# The one state of this module: a fork has to reach every run of the process, and its end has to
+# wait for what was left behind by the runs that were forgotten.
 _live: "weakref.WeakSet[Watched]" = weakref.WeakSet()
+_left: "set[Leftover]" = set()
+
+
+class Leftover(Protocol):
+    """What sends the last records of a run that is gone."""
+
+    thread: threading.Thread
+
+    def ask_to_close(self, timeout_s: float) -> None:
+        """Have the thread send what is left within that time, and end."""
 
 
 def watch(run: Watched) -> None:
@@ -25,12 +42,44 @@ def watch(run: Watched) -> None:
     _live.add(run)
 
 
+def leave(sender: Leftover) -> None:
+    """Let the sender of a forgotten run end by itself, and the process wait for it."""
+    _left.difference_update([one for one in tuple(_left) if not one.thread.is_alive()])
+    _left.add(sender)
+    sender.ask_to_close(EXIT_TIMEOUT_S)
+
+
+def flush_on_sigterm() -> None:
+    """Have SIGTERM flush every run before it ends the process, as it would have without.
+
+    Only where nobody has decided otherwise: a trainer's own handler, set before or after, is
+    left alone, and so is a process that ignores the signal.
+    """
+    # Only the main thread may set a handler.
+    main = threading.current_thread() is threading.main_thread()
+    if main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _on_sigterm)
+
+
+def _on_sigterm(number: int, _frame: FrameType | None) -> None:
+    # First, so that a second signal ends the process at once.
+    signal.signal(number, signal.SIG_DFL)
+    _flush_all()
+    signal.raise_signal(number)
+
+
 def _flush_all() -> None:
     for run in list(_live):
         run.flush()
+    for sender in tuple(_left):
+        sender.thread.join(EXIT_TIMEOUT_S)
 
 
 def _renew_all() -> None:
+    # A child that is asked to end has nothing of ours to wait for.
+    if signal.getsignal(signal.SIGTERM) is _on_sigterm:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _left.clear()
     for run in list(_live):
         run.renew_after_fork()
 

@@ -3,8 +3,10 @@
 import sys
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
+from fade_client import lifetime
 from fade_client.ledger import Ledger
 from fade_client.options import Options
 from fade_client.run import Run
@@ -57,9 +59,9 @@ def _start_sender(
 ) -> None:
     # Here and not in the thread: a process that forks while a thread imports can hang. Not at
     # the top: these cost as much as everything else that `import fade_client` loads.
-    from fade_client import api, sender  # noqa: PLC0415
+    from fade_client import api, listener, sender  # noqa: PLC0415
 
-    # The thread must not keep a forgotten run alive.
+    # The threads must not keep a forgotten run alive, nor it them.
     reference = weakref.ref(run)
 
     def on_reply(reply: api.Reply) -> None:
@@ -70,17 +72,27 @@ def _start_sender(
         if alive := reference():
             alive.between_batches()
 
-    run.attach(
-        sender.Sender(
-            writer,
-            connect or (lambda: api.connect(options.server, options.api_key)),
-            ledger,
-            on_reply=on_reply,
-            between=between,
-            polls=run.mode == "control",
-            interval_s=interval_s,
-        )
+    def dial(read_timeout_s: float) -> "Callable[[], httpx.Client]":
+        usual = partial(api.connect, options.server, options.api_key, read_timeout_s)
+        return connect or usual
+
+    ears = None
+    if run.mode == "control":
+        long = dial(api.LONG_TIMEOUT_S)
+        ears = listener.Listener(run.id, long, ledger, on_reply=on_reply)
+        weakref.finalize(run, ears.stop).atexit = False
+    delivery = sender.Sender(
+        writer,
+        dial(api.REQUEST_TIMEOUT_S),
+        ledger,
+        on_reply=on_reply,
+        between=between,
+        on_registered=ears.start if ears else None,
+        interval_s=interval_s,
     )
+    run.attach(delivery, ears)
+    weakref.finalize(run, lifetime.leave, delivery).atexit = False
+    lifetime.flush_on_sigterm()
 
 
 def _rank() -> int:

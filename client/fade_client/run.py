@@ -3,32 +3,32 @@
 import logging
 import threading
 import time
-import weakref
 from collections.abc import Mapping
 from math import nan
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
-from fade_client import lifetime, state, values
+from msgspec import structs
+
+from fade_client import lifetime, pushback, state, values
 from fade_client.frames import FinishFrame, Header, StateFrame, pack
 from fade_client.ledger import FinishReport, Ledger, RunStats
+from fade_client.pushback import Pinned
 from fade_client.record import packed, step_frame
 from fade_client.schedule import LocalScheduler, RunSchedule, applied, neutral
 from fade_client.spool import SpoolWriter
 from fade_core.errors import SettingError
-from fade_core.scheduler import Override, Schedule, apply_override, check_override
+from fade_core.scheduler import Schedule, apply_override
 
 if TYPE_CHECKING:
     from fade_client.api import Reply
+    from fade_client.listener import Listener
     from fade_client.sender import Sender
 
 log = logging.getLogger("fade_client")
 
 BATCH = 256
 """Steps after which the sender is woken before its timer."""
-
-EXIT_TIMEOUT_S = 2.0
-"""How long a process that ends without ``finish`` waits for the sender."""
 
 
 class Run:
@@ -68,8 +68,10 @@ class Run:
         self._sender: Sender | None = None
         self._has_server = header.mode != "local"
         self._lock = writer.lock if writer else threading.RLock()
-        self._override: Override | None = None
-        self._handed_out: RunSchedule | None = None
+        self._listener: Listener | None = None
+        self._pinned = Pinned()
+        self._told_version = 0
+        self._handed_out: tuple[RunSchedule, int] | None = None
         self._last_step: int | None = None
         self._least = 0
         self._resumed = False
@@ -93,7 +95,7 @@ class Run:
         Args:
             step: Index of the rollout batch, larger than the last one; None for the next.
             scalars: Values by name, for a trainer that has them in a dict already; a dict is
-                cheaper to pass than as many keywords. It is left as it is.
+                cheaper to pass than as many keywords, and is left as it is.
             rewards: ``[P, G]`` tensor, array or lists, before any filtering. The outcome fields
                 and, with ``advantages``, the weight fields are computed from it.
             advantages: ``[P, G]``, the advantages that the trainer used for these rewards.
@@ -106,16 +108,18 @@ class Run:
         try:
             with self._lock:
                 if scalars is not None:
-                    # A dict that is passed whole is read, never changed.
-                    named = {**scalars, **named} if named else cast("dict[str, Any]", scalars)
+                    named = {**scalars, **named} if named or type(scalars) is not dict else scalars
                 number = self._least if step is None else values.step_number(step)
                 if self._closed or number is None or number < self._least:
                     self._refuse()
                     return
                 if self._handed_out:
-                    named = {**self._handed_out.used(), **named}
+                    named = {**self._handed_out[0].used(), **named}
                 drop = self._ledger.drop
                 frame = step_frame(number, time.time(), rewards, advantages, pass_at_k, named, drop)
+                if self._handed_out and self._handed_out[1] != self._told_version:
+                    self._told_version = self._handed_out[1]
+                    frame = structs.replace(frame, override_version=self._told_version)
                 if self._writer and self._writer.append(packed(frame)):
                     self._ledger.logged = logged = self._ledger.logged + 1
                     if logged % BATCH == 0 and self._sender:
@@ -138,8 +142,10 @@ class Run:
         """
         if self.mode in ("observe", "recommend"):
             return neutral(self._current(), self.mode)
-        self._handed_out = applied(self._current())
-        return self._handed_out
+        pinned = self._pinned
+        schedule = applied(apply_override(self._scheduler.current(), pinned.override))
+        self._handed_out = schedule, pinned.version
+        return schedule
 
     @property
     def recommendation(self) -> RunSchedule:
@@ -213,31 +219,29 @@ class Run:
     ) -> None:
         self.finish("finished" if exc_type is None else "failed")
 
-    def attach(self, sender: "Sender") -> None:
-        """Give the run the sender of its spool; ``init`` does."""
-        self._sender = sender
-        # A run that is forgotten without ``finish`` must not keep its thread for ever.
-        weakref.finalize(self, sender.ask_to_close, EXIT_TIMEOUT_S).atexit = False
+    def attach(self, sender: "Sender", listener: "Listener | None") -> None:
+        """Give the run what talks to the server; ``init`` does."""
+        self._sender, self._listener = sender, listener
 
     def receive(self, reply: "Reply") -> None:
-        """Take what the server answered; the sender calls this in its thread."""
+        """Take what the server answered; the threads that talk to it call this."""
         if reply.attempt > 1 and not self._resumed and self.mode == "control":
             self._ledger.warn(
                 "resumed", "run %s continues, but no state was loaded: the schedule starts anew "
                 "(see Run.load_state_dict)", self.id,
             )  # fmt: skip
         try:
-            if reply.override is not None:
-                check_override(reply.override, self._scheduler.config)
-            self._override = reply.override
+            self._pinned = pushback.newer(self._pinned, reply, self._scheduler.config)
         except SettingError as error:
             self._ledger.warn("override", "an override was not applied: %s", error)
+        if drift := pushback.drift(self._scheduler.current(), reply.schedule):
+            self._ledger.warn("drift", "%s", drift)
 
     def flush(self) -> None:
         """Send what can be sent soon; the process calls this when it ends without ``finish``."""
         if not self._closed:
             self._closed = "finished"
-            self._stop(EXIT_TIMEOUT_S)
+            self._stop(lifetime.EXIT_TIMEOUT_S)
 
     def renew_after_fork(self) -> None:
         """Leave the spool and the sending to the parent; a forked child calls this."""
@@ -249,6 +253,8 @@ class Run:
             self._writer.abandon_after_fork()
         if self._sender:
             self._sender.renew_after_fork()
+        if self._listener:
+            self._listener.renew_after_fork()
 
     def between_batches(self) -> None:
         """Do what can wait; the sender calls this in its thread."""
@@ -263,15 +269,17 @@ class Run:
         if self._closed:
             self._ledger.lose(self._closed, "log_step was called in a run that is %s", self._closed)
         else:
-            message = "a step must be an integer >= %d here; not recorded"
-            self._ledger.lose("step", message, self._least)
+            why = "a step must be an integer >= %d here; not recorded"
+            self._ledger.lose("step", why, self._least)
 
     def _current(self) -> Schedule:
-        return apply_override(self._scheduler.current(), self._override)
+        return apply_override(self._scheduler.current(), self._pinned.override)
 
     def _stop(self, timeout_s: float) -> None:
         if self._closed == "forked":
             return
+        if self._listener:
+            self._listener.stop()
         if self._sender:
             self._sender.close(timeout_s)
         elif self._writer:

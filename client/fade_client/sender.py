@@ -1,6 +1,5 @@
 """Send a spool to the server from one background thread."""
 
-import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -9,18 +8,19 @@ from time import monotonic, sleep
 import httpx
 import tenacity
 
-from fade_client.api import Api, Reply
+from fade_client.api import Api, Reply, spare_request_log
+from fade_client.bell import Bell
 from fade_client.courier import Courier
-from fade_client.errors import DeliveryError, Refused, RunUnknown, Unavailable
+from fade_client.errors import Refused, RunUnknown, Unavailable
 from fade_client.ledger import Ledger
 from fade_client.spool import SpoolWriter
 
 log = logging.getLogger("fade_client")
 
-POLL_S = 2.0
-"""How often a controlled run with nothing to send asks for an override."""
-
 THREAD_NAME = "fade-sender"
+
+IDLE_S = 3600.0
+"""How often a sender that has stopped looks whether its run goes on; the bell says it sooner."""
 
 LAST_TRIES_S = 0.25
 """Pause between tries once the run is closing."""
@@ -44,7 +44,7 @@ class Sender:
         ledger: Counts what was confirmed and rejected.
         on_reply: Handed every answer of the server, in the thread.
         between: Called in the thread before each round, for work that can wait.
-        polls: Whether to ask for overrides while there is nothing to send.
+        on_registered: Called in the thread whenever the server was told of the run.
         interval_s: Longest time a record waits for its batch to fill, in seconds.
     """
 
@@ -56,27 +56,27 @@ class Sender:
         *,
         on_reply: Callable[[Reply], None],
         between: Callable[[], None],
-        polls: bool = False,
+        on_registered: Callable[[], None] | None = None,
         interval_s: float = 1.0,
     ) -> None:
         self._writer, self._connect, self._ledger = writer, connect, ledger
         self._on_reply, self._between = on_reply, between
-        self._polls, self._interval_s = polls, interval_s
-        self._last_poll = monotonic()
-        self._deadline = float("inf")
-        self._wake, self._closing = threading.Event(), threading.Event()
+        self._on_registered = on_registered
+        self._interval_s = interval_s
+        self._deadline, self._closing = float("inf"), False
+        self._bell = Bell()
         self.thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
         self.thread.start()
 
     def nudge(self) -> None:
         """Say that a batch is full; does nothing else."""
-        self._wake.set()
+        self._bell.ring()
 
     def ask_to_close(self, timeout_s: float) -> None:
         """Have the thread send what is left within ``timeout_s`` seconds and end; no waiting."""
         self._deadline = monotonic() + timeout_s
-        self._closing.set()
-        self._wake.set()
+        self._closing = True
+        self._bell.ring()
 
     def close(self, timeout_s: float) -> None:
         """Send what is left, then stop; give up after ``timeout_s`` seconds."""
@@ -84,12 +84,11 @@ class Sender:
         self.thread.join(timeout_s)
 
     def renew_after_fork(self) -> None:
-        """In a forked child, which has no thread: events that no vanished thread holds."""
-        self._wake, self._closing = threading.Event(), threading.Event()
+        """In a forked child, which has no thread: a bell that no vanished thread holds."""
+        self._bell = Bell()
 
     def _run(self) -> None:
-        # httpx logs every request; that is noise in a trainer's own log.
-        logging.getLogger("httpx").addFilter(_is_foreign)
+        spare_request_log(THREAD_NAME)
         try:
             with self._connect() as client:
                 api = Api(client, stop=self._give_up, sleep=self._pause)
@@ -97,7 +96,8 @@ class Sender:
         except Exception:  # promise 5
             log.exception("the sender has stopped; records stay in the spool")
         # The run may go on for days after the sending has stopped; its records still count.
-        self._closing.wait()
+        while not self._closing:
+            self._bell.wait(IDLE_S)
         self._writer.close()
 
     def _courier(self, api: Api) -> Courier:
@@ -106,26 +106,24 @@ class Sender:
             api,
             self._ledger,
             on_reply=self._on_reply,
+            on_registered=self._on_registered,
             restart=self._writer.restart,
         )
 
     def _rounds(self, courier: Courier) -> None:
         more = True
         while more:
-            # In this order, and before the round: no wake-up is lost, and what was logged
-            # before the close is sent.
-            self._wake.clear()
-            more = not self._closing.is_set()
+            # Asked before the round, so that what was logged before the close is sent.
+            more = not self._closing
             if not self._round(courier):
                 return
             if more:
-                self._wake.wait(self._interval_s)
+                self._bell.wait(self._interval_s)
 
     def _round(self, courier: Courier) -> bool:
         try:
             self._between()
             courier.drain()
-            self._poll(courier)
         except Refused as error:
             log.error("the server will not have this run: %s; records stay in the spool", error)
             return False
@@ -140,23 +138,13 @@ class Sender:
             courier.discard()
         return not courier.delivered
 
-    def _poll(self, courier: Courier) -> None:
-        if self._polls and not courier.delivered and monotonic() - self._last_poll >= POLL_S:
-            self._last_poll = monotonic()
-            # The next round asks again, and a lasting trouble shows in the delivery.
-            with contextlib.suppress(DeliveryError):
-                courier.poll()
-
     def _give_up(self, _state: tenacity.RetryCallState) -> bool:
-        return self._closing.is_set() and monotonic() >= self._deadline
+        return self._closing and monotonic() >= self._deadline
 
     def _pause(self, seconds: float) -> None:
-        if self._closing.is_set():
-            # No event to wait for any more; the last tries are close together.
+        if self._closing:
+            # Nothing to wait for any more; the last tries are close together.
             sleep(max(0.0, min(LAST_TRIES_S, self._deadline - monotonic())))
-        else:
-            self._closing.wait(seconds)
-
-
-def _is_foreign(record: logging.LogRecord) -> bool:
-    return record.threadName != THREAD_NAME
+        until = monotonic() + seconds
+        while not self._closing and (left := until - monotonic()) > 0:
+            self._bell.wait(left)

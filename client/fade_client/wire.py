@@ -21,6 +21,9 @@ from fade_core.weights import summarise_rewards, summarise_weights
 MAX_WEIGHTS = 4096
 """Raw weights of one step that travel; of more, a sample of whole groups."""
 
+MAX_TIME = 1e11
+"""Seconds since the epoch that travel; beyond it the server's own clock is used."""
+
 MAX_NAME = 128
 """Characters of the name of an extra value."""
 
@@ -70,16 +73,20 @@ def batch_body(attempt: int, frames: Sequence[StepFrame], weights_every: int, dr
     """
     rows = [fields_of(frame, drop) for frame in frames]
     weights = (_weights_of(frame, weights_every, drop) for frame in frames)
-    body = {
+    body: dict[str, Any] = {
         "attempt": attempt,
         "steps": [row.step for row in rows],
-        "times": [row.time for row in rows],
+        # A clock may jump to where no server believes it; that must not cost the record.
+        "times": [row.time if 0.0 <= row.time <= MAX_TIME else None for row in rows],
         "columns": _columns([row.scalars for row in rows]),
         "vectors": _columns([row.vectors for row in rows]),
         "pass_at_k": _columns([row.pass_at_k for row in rows]),
         "extra": _columns([row.extra for row in rows]),
         "weights": [entry for entry in weights if entry is not None],
     }
+    for frame in frames:
+        if frame.override_version >= 0:
+            body["override_applied"] = {"version": frame.override_version, "step": frame.step}
     return msgspec.json.encode(body)
 
 
@@ -162,6 +169,7 @@ def _weights_of(frame: StepFrame, every: int, drop: Drop) -> dict[str, Any] | No
         "step": frame.step,
         "prompts": len(chosen),
         "group_size": group_size,
+        "sampled": len(chosen) < prompts,
         "rewards": _base64(rewards, chosen),
         "advantages": _base64(weights, chosen),
     }

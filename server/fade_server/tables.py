@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from fade_core.records import SCALARS
 
-SCHEMA_HEAD = "0001"
+SCHEMA_HEAD = "0002"
 """Revision of the migration that makes these tables."""
 
 metadata = MetaData(
@@ -65,6 +65,8 @@ runs = Table(
     Column("override_version", Integer, nullable=False),
     # Counts every change that a reader can see.
     Column("revision", BigInteger, nullable=False),
+    # First step that the trainer says it used the present override, or its release, for.
+    Column("override_step", BigInteger),
     Index(None, "updated_at", "pk"),
     Index(None, "project", "updated_at"),
 )
@@ -151,6 +153,8 @@ weights = Table(
     # Little-endian float32, row-major, prompts x group_size.
     Column("rewards", LargeBinary, nullable=False),
     Column("advantages", LargeBinary, nullable=False),
+    # Not all groups of the batch.
+    Column("sampled", Boolean, nullable=False),
     ForeignKeyConstraint(
         ["run_pk", "attempt", "step"],
         ["steps.run_pk", "steps.attempt", "steps.step"],

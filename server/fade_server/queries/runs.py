@@ -34,6 +34,7 @@ class RunRow:
     override: dict[str, Any] | None
     override_version: int
     revision: int
+    override_step: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,8 +57,10 @@ STEPS_IN: Document = {
             "group_size": 2,
             "rewards": "AACAPwAAAAA=",
             "advantages": "AAAAPwAAAL8=",
+            "sampled": True,
         }
     ],
+    "override_applied": {"version": 1, "step": 1},
 }
 
 RUN: Document = {
@@ -88,9 +90,17 @@ RUN: Document = {
     "metrics": ["accuracy", "entropy", "grad_norm", "loss", "pass_at_k/16"],
     "schedule": SCHEDULE,
     "override": None,
+    "override_version": 0,
+    "override_step": None,
 }
 
-OPENED: Document = {"run": RUN, "attempt": 1, "schedule": SCHEDULE, "override": None}
+OPENED: Document = {
+    "run": RUN,
+    "attempt": 1,
+    "schedule": SCHEDULE,
+    "override": None,
+    "override_version": 0,
+}
 
 ACCEPTED: Document = {
     "accepted": 2,
@@ -98,11 +108,17 @@ ACCEPTED: Document = {
     "last_step": 1,
     "schedule": SCHEDULE,
     "override": None,
+    "override_version": 0,
 }
 
 RUNS: Document = {"runs": [RUN], "next_cursor": None}
 
-LIVE: Document = {"schedule": SCHEDULE, "override": None, "override_version": 0}
+LIVE: Document = {
+    "schedule": SCHEDULE,
+    "override": None,
+    "override_version": 0,
+    "override_step": None,
+}
 
 PINNED: Document = {
     "schedule": SCHEDULE
@@ -113,6 +129,7 @@ PINNED: Document = {
     },
     "override": OVERRIDE,
     "override_version": 1,
+    "override_step": None,
 }
 
 TRAIL: Document = {"schedules": [SCHEDULE]}
@@ -133,7 +150,7 @@ WEIGHTS: Document = {
     "step": 0,
     "prompts": 1,
     "group_size": 2,
-    "sampled": False,
+    "sampled": True,
     "rewards": [[1.0, 0.0]],
     "advantages": [[0.5, -0.5]],
 }

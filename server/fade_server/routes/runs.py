@@ -52,6 +52,7 @@ def open_run(
         "attempt": opened.attempt,
         "schedule": opened.run["schedule"],
         "override": opened.run["override"],
+        "override_version": opened.run["override_version"],
     }
     return Response(encode(document), 201 if opened.created else 200, media_type=JSON)
 

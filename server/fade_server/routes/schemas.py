@@ -13,6 +13,7 @@ Identifier = Annotated[
         description="Up to 64 letters, digits, `_` and `-`, starting with a letter or digit.",
     ),
 ]
+APPLIED = "First step that the trainer used it for, or its release; null while it has not."
 Number = float | Literal["NaN", "Infinity", "-Infinity"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -75,6 +76,14 @@ class WeightsIn(BaseModel):
     group_size: int
     rewards: str = Field(description="Base64 of little-endian float32, prompts x group_size.")
     advantages: str = Field(description="Base64 of little-endian float32, prompts x group_size.")
+    sampled: bool = Field(default=False, description="These are not all groups of the batch.")
+
+
+class AppliedIn(BaseModel):
+    """The newest override, or release, that the trainer used."""
+
+    version: int = Field(description="`override_version` of the answer that brought it.")
+    step: int = Field(description="First step that was trained with it.")
 
 
 class StepsIn(BaseModel):
@@ -96,6 +105,7 @@ class StepsIn(BaseModel):
         default=None, description="By your own names."
     )
     weights: list[WeightsIn] | None = None
+    override_applied: AppliedIn | None = None
 
 
 class ScheduleOut(BaseModel):
@@ -142,6 +152,8 @@ class RunOut(BaseModel):
     metrics: list[str]
     schedule: ScheduleOut
     override: OverrideOut | None
+    override_version: int = Field(description="Changes with every pin and release.")
+    override_step: int | None = Field(description=APPLIED)
 
 
 class OpenedOut(BaseModel):
@@ -151,6 +163,7 @@ class OpenedOut(BaseModel):
     attempt: int
     schedule: ScheduleOut
     override: OverrideOut | None
+    override_version: int = Field(description="Changes with every pin and release.")
 
 
 class RunsOut(BaseModel):
@@ -168,6 +181,7 @@ class AcceptedOut(BaseModel):
     last_step: int
     schedule: ScheduleOut
     override: OverrideOut | None
+    override_version: int = Field(description="Changes with every pin and release.")
 
 
 class LiveOut(BaseModel):
@@ -176,6 +190,7 @@ class LiveOut(BaseModel):
     schedule: ScheduleOut
     override: OverrideOut | None
     override_version: int = Field(description="Changes with every pin and release.")
+    override_step: int | None = Field(description=APPLIED)
 
 
 class TrailOut(BaseModel):

@@ -34,5 +34,6 @@ def add_steps(run: RunPath, received: BodyDep, context: ContextDep) -> Response:
         "last_step": accepted.last_step,
         "schedule": schedule_document(accepted.schedule),
         "override": accepted.override,
+        "override_version": accepted.override_version,
     }
     return Response(encode(document), media_type=JSON)

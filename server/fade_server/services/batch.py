@@ -22,7 +22,17 @@ MAX_STEP = 2**53 - 1
 MAX_TIME = 1e11
 """Largest time: a number of milliseconds is far above it."""
 
-_PARTS = {"attempt", "steps", "times", "columns", "vectors", "pass_at_k", "extra", "weights"}
+_PARTS = {
+    "attempt",
+    "steps",
+    "times",
+    "columns",
+    "vectors",
+    "pass_at_k",
+    "extra",
+    "weights",
+    "override_applied",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,15 @@ class RawWeights:
     group_size: int
     rewards: bytes
     advantages: bytes
+    sampled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What the trainer says of the override: its version, and the first step used with it."""
+
+    version: int
+    step: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +68,7 @@ class StepBatch:
         pass_at_k: By k, as text.
         extra: By the trainer's own names.
         weights: Raw weights by step.
+        applied: The newest override, or release, that the trainer used; None if it says nothing.
     """
 
     attempt: int
@@ -59,6 +79,7 @@ class StepBatch:
     pass_at_k: dict[str, Values] = field(default_factory=dict)
     extra: dict[str, Values] = field(default_factory=dict)
     weights: dict[int, RawWeights] = field(default_factory=dict)
+    applied: Applied | None = None
 
 
 def parse_batch(body: object, settings: Settings) -> StepBatch:
@@ -94,6 +115,7 @@ def parse_batch(body: object, settings: Settings) -> StepBatch:
         pass_at_k=_pass_at_k(found, body.get("pass_at_k"), count),
         extra=_extra(found, body.get("extra"), count, settings),
         weights=_weights(found, body.get("weights"), set(steps), settings),
+        applied=_applied(found, body.get("override_applied")),
     )
     found.stop()
     return batch
@@ -220,18 +242,33 @@ def _weights(
 def _one_weights(
     found: Problems, path: str, entry: dict[str, Any], settings: Settings
 ) -> RawWeights:
-    names = ("step", "prompts", "group_size", "rewards", "advantages")
+    names = ("step", "prompts", "group_size", "rewards", "advantages", "sampled")
     found.unknown(f"{path}.", entry, names)
+    sampled = entry.get("sampled", False)
+    if not isinstance(sampled, bool):
+        found.add(f"{path}.sampled", "must be true or false", sampled)
     most = settings.max_weight_count
     step = found.whole(f"{path}.step", entry.get("step"), 0, MAX_STEP)
     prompts = found.whole(f"{path}.prompts", entry.get("prompts"), 1, most)
     size = found.whole(f"{path}.group_size", entry.get("group_size"), 1, most)
     if prompts * size > most:
         found.add(path, f"prompts x group_size must be at most {most}", prompts * size)
-    blobs = [
-        _floats32(found, f"{path}.{name}", entry.get(name), prompts, size) for name in names[3:]
-    ]
-    return RawWeights(step, prompts, size, *blobs)
+    rewards, advantages = (
+        _floats32(found, f"{path}.{name}", entry.get(name), prompts, size)
+        for name in ("rewards", "advantages")
+    )
+    return RawWeights(step, prompts, size, rewards, advantages, sampled)
+
+
+def _applied(found: Problems, value: object) -> Applied | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        found.add("override_applied", "must be an object with version and step", value)
+        return None
+    found.unknown("override_applied.", value, ("version", "step"))
+    version = found.whole("override_applied.version", value.get("version"), 0, 2**31 - 1)
+    return Applied(version, found.whole("override_applied.step", value.get("step"), 0, MAX_STEP))
 
 
 def _floats32(found: Problems, path: str, value: object, prompts: int, size: int) -> bytes:

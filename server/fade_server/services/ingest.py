@@ -1,6 +1,6 @@
 """A checked batch into the store, and the scheduler with it, in one transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -43,6 +43,7 @@ class Accepted:
     last_step: int
     schedule: Schedule
     override: Row | None
+    override_version: int
 
 
 def ingest(context: Context, run_id: str, batch: StepBatch) -> Accepted:
@@ -102,8 +103,14 @@ class _Ingest:
             self._change_attempt(first, last_step, chain[-1])
             self._change_run(metrics, superseded, schedule)
         in_force = scheduler.apply_override(schedule, read_override(self.run.override))
+        self._acknowledge(in_force)
         return Accepted(
-            len(self.batch.steps), self.duplicates, last_step, in_force, self.run.override
+            len(self.batch.steps),
+            self.duplicates,
+            last_step,
+            in_force,
+            self.run.override,
+            self.run.override_version,
         )
 
     def _without_duplicates(self, batch: StepBatch) -> StepBatch:
@@ -170,6 +177,7 @@ class _Ingest:
                 "group_size": one.group_size,
                 "rewards": one.rewards,
                 "advantages": one.advantages,
+                "sampled": one.sampled,
             }
             for one in self.batch.weights.values()
         ]
@@ -193,6 +201,24 @@ class _Ingest:
             recorded_at=self.now,
         )
         return chain
+
+    def _acknowledge(self, in_force: Schedule) -> None:
+        """Note at which step the trainer first used the present override or its release."""
+        applied, run = self.batch.applied, self.run
+        known = run.override_step is not None or run.override_version == 0
+        if applied is None or known or applied.version != run.override_version:
+            return
+        run_queries.change_run(self.session, run.pk, {"override_step": applied.step})
+        what = in_force.reason if run.override else "what was released"
+        entry = replace(in_force, step=applied.step, reason=f"the trainer applied it: {what}")
+        schedule_queries.add_schedules(
+            self.session,
+            run.pk,
+            self.attempt.ordinal,
+            [(entry, self._hidden(applied.step))],
+            event="applied",
+            recorded_at=self.now,
+        )
 
     def _metrics(self) -> list[str]:
         """Return the run's names of metrics with those of this batch."""

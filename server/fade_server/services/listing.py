@@ -98,6 +98,8 @@ def _document(row: RunRow, tags: list[str], silent_since: float) -> Document:
         "metrics": row.metrics,
         "schedule": in_force(row),
         "override": row.override,
+        "override_version": row.override_version,
+        "override_step": row.override_step,
     }
 
 

@@ -30,6 +30,7 @@ async def wait_for_schedule(
 ) -> Document:
     """Return the schedule as soon as it is newer, or what there is after ``wait_s``.
 
+    A run that ends meanwhile ends the wait too.
     Neither a thread nor a connection is held while waiting. What other server processes store
     is noticed every ``settings.recheck_s``.
 
@@ -45,6 +46,7 @@ async def wait_for_schedule(
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait_s
+    status: str | None = None
     with context.notifier.listen(run_id) as changed:
         while True:
             # Cleared before reading: a change during the read sets it again.
@@ -54,7 +56,8 @@ async def wait_for_schedule(
             override_after = seen
             left = deadline - loop.time()
             newer = after is None or run.schedule["version"] > after
-            if newer or run.override_version != seen or left <= 0:
+            status = status or run.status
+            if newer or run.override_version != seen or run.status != status or left <= 0:
                 return _answer(run)
             try:
                 await asyncio.wait_for(changed.wait(), min(left, context.settings.recheck_s))
@@ -136,6 +139,7 @@ def _answer(run: RunRow) -> Document:
         "schedule": in_force(run),
         "override": run.override,
         "override_version": run.override_version,
+        "override_step": run.override_step,
     }
 
 
@@ -154,7 +158,11 @@ def _change_override(
             _check(run, override)
         if document == run.override:
             return _answer(run)
-        changed = {"override": document, "override_version": run.override_version + 1}
+        changed = {
+            "override": document,
+            "override_version": run.override_version + 1,
+            "override_step": None,
+        }
         run_queries.change_run(session, run.pk, changed)
         computed = read_schedule(run.schedule)
         entry = scheduler.apply_override(computed, override)

@@ -38,6 +38,6 @@ def read_weights(context: Context, run_id: str, step: int) -> dict[str, Any]:
         "step": step,
         "prompts": shape[0],
         "group_size": shape[1],
-        "sampled": False,
+        "sampled": row["sampled"],
         **groups,
     }

@@ -1,13 +1,6 @@
 """The client with the real server: a process on a free port, killed and started at will."""
 
-import signal
-import socket
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,70 +11,7 @@ import pytest
 import fade_client
 from fade_client.sync import list_spools, sync
 from fade_core import scheduler
-
-SERVE = """
-import sys, uvicorn
-from fade_server.main import create_app
-from fade_server.settings import Settings
-app = create_app(Settings(database_url=sys.argv[1]))
-uvicorn.run(app, port=int(sys.argv[2]), log_level="warning")
-"""
-TIMEOUT_S = 30.0
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline, pause = time.monotonic() + TIMEOUT_S, threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        pause.wait(0.02)
-
-
-class Server:
-    """A server process over one database file."""
-
-    def __init__(self, directory: Path) -> None:
-        self.database = f"sqlite:///{directory / 'fadewatch.db'}"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [sys.executable, "-c", SERVE, self.database, str(self.port)]
-        self.process = subprocess.Popen(command)
-        wait_until(self._is_ready)
-
-    def kill(self) -> None:
-        if self.process:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait()
-        self.process = None
-
-    def get(self, path: str, **params: Any) -> Any:
-        response = httpx.get(f"{self.url}/api/v1{path}", params=params, trust_env=False)
-        assert response.is_success, response.text
-        return response.json()
-
-    def series(self, run_id: str, metric: str) -> tuple[list[int], list[float]]:
-        found = self.get(f"/runs/{run_id}/series", metrics=metric, points=5000)["series"][metric]
-        return found["step"], found["value"]
-
-    def _is_ready(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/readyz", trust_env=False).is_success
-        except httpx.TransportError:
-            return False
-
-
-@contextmanager
-def running(directory: Path) -> Iterator[Server]:
-    one = Server(directory)
-    try:
-        one.start()
-        yield one
-    finally:
-        one.kill()
+from tests.integration.client.service import TIMEOUT_S, Server, running, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +99,40 @@ def test_an_override_reaches_a_run_between_its_steps_and_is_released(
     assert httpx.delete(path, trust_env=False).is_success
     wait_until(lambda: run.schedule.source == "fade")
     run.finish()
+
+
+def test_the_step_at_which_an_override_took_effect_is_known_to_the_server(
+    server: Server, spools: Path
+) -> None:
+    run = fade_client.init("p", mode="control", server=server.url, dir=spools)
+    run.log_step(accuracy=0.9, entropy=1.0)
+    wait_until(lambda: run.stats.confirmed == 1)
+    path = f"{server.url}/api/v1/runs/{run.id}/schedule/override"
+    body = {"alpha": 2.5, "reason": "too easy"}
+    assert httpx.put(path, json=body, trust_env=False).is_success
+    wait_until(lambda: run.schedule.source == "override")
+    run.log_step(accuracy=0.9, entropy=1.0)
+    run.finish()
+    stored = server.get(f"/runs/{run.id}")
+    assert (stored["override_version"], stored["override_step"]) == (1, 1)
+    trail = server.get(f"/runs/{run.id}/schedule/history")["schedules"]
+    applied = [one["reason"] for one in trail if one["step"] == 1 and "applied" in one["reason"]]
+    assert applied == ["the trainer applied it: alpha 2.5 pinned: too easy"]
+
+
+def test_a_record_that_only_one_side_saw_is_said_to_be_drift(
+    server: Server, spools: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = fade_client.init("p", mode="control", server=server.url, dir=spools)
+    run.log_step(accuracy=0.1, entropy=1.0)
+    wait_until(lambda: run.stats.confirmed == 1)
+    # Somebody else reports a step of this attempt, which this client knows nothing of.
+    body = {"attempt": 1, "steps": [1], "columns": {"accuracy": [1.0]}}
+    answer = httpx.post(f"{server.url}/api/v1/runs/{run.id}/steps", json=body, trust_env=False)
+    assert answer.is_success
+    run.log_step(step=2, accuracy=0.1, entropy=1.0)
+    run.finish()
+    assert "the schedule for step 3 differs: version is 2 here and 3 on the server" in caplog.text
 
 
 def test_a_resumed_run_goes_on_with_the_same_schedule_on_both_sides(

@@ -5,6 +5,8 @@ import random
 from time import monotonic
 from typing import Any
 
+import pytest
+
 from fade_core import scheduler
 from fade_core.scheduler import SchedulerConfig
 from fade_server.queries import runs
@@ -163,7 +165,58 @@ def test_a_wait_without_news_ends_with_what_there_is(api: Api) -> None:
         "schedule": schedule_document(scheduler.initial()),
         "override": None,
         "override_version": 0,
+        "override_step": None,
     }
+
+
+def test_a_run_that_ends_wakes_who_waits(api: Api) -> None:
+    api.open_run("ending")
+    query = {"after": 2**53 - 1, "wait": 30}
+    waiting = api.start("GET", "/runs/ending/schedule", params=query)
+    _until_waiting(api, "ending")
+    api.post("/runs/ending/finish", json={"attempt": 1, "status": "finished"})
+    assert waiting.result(timeout=20).status_code == 200
+
+
+def test_the_trainer_acknowledges_an_override_and_its_release_once(api: Api) -> None:
+    api.open_run("steered")
+    api.request("PUT", "/runs/steered/schedule/override", json={"delta": 0.8, "reason": "test"})
+    assert (api.run("steered")["override_version"], api.run("steered")["override_step"]) == (
+        1,
+        None,
+    )
+    api.send("steered", [4], override_applied={"version": 0, "step": 4})
+    assert api.run("steered")["override_step"] is None
+    assert (
+        api.send("steered", [5], override_applied={"version": 1, "step": 5})["override_version"]
+        == 1
+    )
+    api.send("steered", [6], override_applied={"version": 1, "step": 6})
+    assert api.run("steered")["override_step"] == 5
+    trail = api.get("/runs/steered/schedule/history").json()["schedules"]
+    (applied,) = [one for one in trail if one["reason"].startswith("the trainer applied it")]
+    assert (applied["step"], applied["delta"], applied["source"]) == (5, 0.8, "override")
+    api.request("DELETE", "/runs/steered/schedule/override")
+    assert api.run("steered")["override_step"] is None
+    api.send("steered", [7], override_applied={"version": 2, "step": 7})
+    assert api.run("steered")["override_step"] == 7
+
+
+@pytest.mark.parametrize(
+    ("applied", "field"),
+    [
+        (3, "override_applied"),
+        ({"version": -1, "step": 0}, "override_applied.version"),
+        ({"version": 1, "step": "x"}, "override_applied.step"),
+        ({"version": 1, "step": 0, "by": "me"}, "override_applied.by"),
+    ],
+)
+def test_an_acknowledgement_that_cannot_be_is_named(api: Api, applied: Any, field: str) -> None:
+    api.open_run("odd")
+    body = {"attempt": 1, "steps": [0], "override_applied": applied}
+    answer = api.post("/runs/odd/steps", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == field
 
 
 def test_a_batch_wakes_who_waits(api: Api) -> None:

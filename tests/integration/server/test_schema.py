@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -18,6 +19,26 @@ from fade_server.tables import SCHEMA_HEAD
 from tests.helpers import ROOT
 from tests.integration.server.api import serve
 from tests.integration.server.conftest import MakeDatabase
+
+RUN: dict[str, Any] = {
+    "pk": 1, "id": "r", "project": "p", "name": "r", "mode": "observe", "status": "running",
+    "config": "{}", "scheduler": "{}", "created_at": 1.0, "updated_at": 1.0, "attempt": 1,
+    "step_count": 1, "last": "{}", "metrics": "[]", "schedule": "{}", "override_version": 0,
+    "revision": 1,
+}  # fmt: skip
+OLD_ROWS: dict[str, dict[str, Any]] = {
+    "runs": RUN,
+    "attempts": {
+        "run_pk": 1, "ordinal": 1, "key": "a", "mode": "observe", "status": "running",
+        "scheduler": "{}", "created_at": 1.0,
+    },
+    "steps": {"run_pk": 1, "attempt": 1, "step": 0, "recorded_at": 1.0, "superseded": False},
+    "weights": {
+        "run_pk": 1, "attempt": 1, "step": 0, "prompts": 1, "group_size": 2,
+        "rewards": bytes(8), "advantages": bytes(8),
+    },
+}  # fmt: skip
+"""As version 0001 stored them."""
 
 
 @pytest.fixture
@@ -39,6 +60,23 @@ def test_the_migrations_make_the_tables_and_take_them_away(engine: Engine) -> No
     upgrade_engine(engine)
     command.downgrade(config, "base")
     assert inspect(engine).get_table_names() == ["alembic_version"]
+
+
+def test_weights_that_were_stored_before_0002_are_whole_batches(engine: Engine) -> None:
+    config = alembic_config(engine)
+    command.upgrade(config, "0001")
+    with engine.begin() as connection:
+        for table, row in OLD_ROWS.items():
+            names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
+            connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({marks})"), row)
+    assert "run: fadewatch db upgrade" in str(engine_problem(engine))
+    upgrade_engine(engine)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT sampled FROM weights")) in (False, 0)
+        assert connection.scalar(text("SELECT override_step FROM runs")) is None
+    command.downgrade(config, "0001")
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT group_size FROM weights")) == 2
 
 
 def test_an_empty_database_is_named_with_the_cure(make_database: MakeDatabase) -> None:

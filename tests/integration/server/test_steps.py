@@ -163,6 +163,17 @@ def test_raw_weights_come_back_in_their_shape(api: Api) -> None:
     assert api.get("/runs/nobody/weights/3").status_code == 404
 
 
+def test_weights_that_are_a_sample_say_so(api: Api) -> None:
+    api.open_run("sampled")
+    array = np.zeros((1, 2), dtype="<f4")
+    entry = {"step": 0, "prompts": 1, "group_size": 2, "sampled": True} | _encoded(array, array)
+    api.send("sampled", [0], weights=[entry])
+    assert api.get("/runs/sampled/weights/0").json()["sampled"] is True
+    body = {"attempt": 1, "steps": [1], "weights": [entry | {"step": 1, "sampled": "yes"}]}
+    answer = api.post("/runs/sampled/steps", json=body)
+    assert answer.json()["errors"][0]["field"] == "weights[0].sampled"
+
+
 def test_times_are_the_clients_or_the_servers(api: Api) -> None:
     api.open_run("times")
     api.send("times", [0, 1], times=[1763700000.5, None])

@@ -26,9 +26,22 @@ class FakeNetwork:
         self.requests: list[httpx.Request] = []
         self.finished: list[str] = []
         self.poison: set[int] = set()
-        self.override: dict[str, Any] | None = None
+        self._override: dict[str, Any] | None = None
+        self.override_version = 0
+        self.applied: list[dict[str, int]] = []
         self.failure: Callable[[httpx.Request], httpx.Response | None] = self._no_failure
         self.changed = threading.Condition()
+
+    @property
+    def override(self) -> dict[str, Any] | None:
+        return self._override
+
+    @override.setter
+    def override(self, override: dict[str, Any] | None) -> None:
+        with self.changed:
+            self._override = override
+            self.override_version += 1
+            self.changed.notify_all()
 
     def client(self) -> httpx.Client:
         return httpx.Client(transport=httpx.MockTransport(self), base_url="http://fake/api/v1")
@@ -72,7 +85,24 @@ class FakeNetwork:
             return self._store(parts[1], body)
         if parts[2] == "finish":
             self.finished.append(body["status"])
-        return httpx.Response(200, json={"schedule": {}, "override": self.override})
+            with self.changed:
+                self.changed.notify_all()
+        if parts[2] == "schedule":
+            self._hold(request.url.params)
+        return httpx.Response(200, json=self._pinned())
+
+    def _hold(self, params: httpx.QueryParams) -> None:
+        """Answer a long poll as the server does: at a change, at the end, or when time is up."""
+        known = params.get("override_after")
+        with self.changed:
+            self.changed.wait_for(
+                lambda: known != str(self.override_version) or bool(self.finished),
+                float(params.get("wait", 0.0)),
+            )
+
+    def _pinned(self) -> dict[str, Any]:
+        version = self.override_version
+        return {"schedule": {}, "override": self.override, "override_version": version}
 
     def _register(self, project: str, body: dict[str, Any]) -> httpx.Response:
         run_id = body["run_id"]
@@ -80,8 +110,7 @@ class FakeNetwork:
         self.runs.setdefault(run_id, body | {"project": project})
         ordinal = 1 + sum(1 for run, _ in self.attempts if run == run_id)
         attempt = self.attempts.setdefault((run_id, body["attempt_key"]), ordinal)
-        answer = {"run": {}, "attempt": attempt, "schedule": {}, "override": self.override}
-        return httpx.Response(status, json=answer)
+        return httpx.Response(status, json={"run": {}, "attempt": attempt} | self._pinned())
 
     def _store(self, run_id: str, body: dict[str, Any]) -> httpx.Response:
         bad = self.poison & set(body["steps"])
@@ -95,7 +124,9 @@ class FakeNetwork:
             new += key not in self.steps
             self.steps.setdefault(key, {n: c[index] for n, c in body["columns"].items()})
         answer = {"accepted": new, "duplicates": len(body["steps"]) - new, "last_step": step}
-        return httpx.Response(200, json=answer | {"schedule": {}, "override": self.override})
+        if "override_applied" in body:
+            self.applied.append(body["override_applied"])
+        return httpx.Response(200, json=answer | self._pinned())
 
 
 def _body(request: httpx.Request) -> dict[str, Any]:

@@ -118,6 +118,29 @@ def test_log_step_returns_at_once_while_the_network_hangs(
     assert run.finish().stats.confirmed == 1000
 
 
+def test_values_may_come_in_a_dict_which_is_left_as_it_is(tmp_path: Path) -> None:
+    run = local(tmp_path)
+    logged = {"loss": 1.0, "entropy": None, "accuracy": 7.0, "mine": 2}
+    before = dict(logged)
+    run.log_step(0, logged)
+    run.log_step(1, logged, loss=3.0, rewards=[[1, 0]])
+    run.schedule  # noqa: B018 - reading it has the next record carry it
+    run.log_step(scalars={"loss": 4.0})
+    run.finish()
+    assert logged == before
+    assert [row["loss"] for row in rows(run)] == [1.0, 3.0, 4.0]
+    assert rows(run)[0]["extra"] == {"mine": 2.0}
+    assert (rows(run)[1]["accuracy"], rows(run)[2]["alpha"]) == (0.5, 1.5)
+
+
+def test_a_dict_that_is_none_costs_the_record_and_is_counted(tmp_path: Path) -> None:
+    run = local(tmp_path)
+    run.log_step(0, 0.5)  # type: ignore[arg-type]
+    run.log_step(0, loss=1.0)
+    run.finish()
+    assert (run.stats.logged, run.stats.lost) == (1, {"error": 1})
+
+
 @settings(deadline=None, max_examples=150)
 @given(
     step=ABSURD,

@@ -106,6 +106,9 @@ def test_of_a_large_batch_evenly_spaced_whole_groups_travel() -> None:
     sent = np.frombuffer(base64.b64decode(entry["rewards"]), dtype="<f4").reshape(-1, 8)
     assert sent.size == MAX_WEIGHTS
     assert sent[:, 0].tolist() == list(range(0, 1024, 2))
+    assert (entry["sampled"], entry["prompts"]) == (True, 512)
+    (whole,) = body_of(frame(rewards=rewards[:2], advantages=rewards[:2]))["weights"]
+    assert (whole["sampled"], whole["prompts"]) == (False, 2)
 
 
 def test_a_group_larger_than_the_limit_does_not_travel_raw() -> None:
