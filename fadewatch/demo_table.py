@@ -24,7 +24,8 @@ def result_table(results: Sequence[dict[str, Any]]) -> Table:
     table = Table(title=f"Held-out problems{spread}")
     rates = (f"pass@{k}" for k in PASS_AT)
     for name in ("step", "arm", *rates, "entropy", "KL to start", "head rank-1 share"):
-        table.add_column(name, justify="left" if name == "arm" else "right")
+        # Folded on a narrow terminal: a cut name or number would say nothing.
+        table.add_column(name, justify="left" if name == "arm" else "right", overflow="fold")
     arms = list(dict.fromkeys(result["arm"] for result in results))
     names = (
         *(f"pass_at_{k}" for k in PASS_AT), "entropy", "kl_per_sequence", "head_rank1_share",
@@ -48,5 +49,5 @@ def _cell(values: list[float | None]) -> str:
     known = [value for value in values if value is not None]
     if not known:
         return "–"  # noqa: RUF001  not measured, as opposed to a minus
-    mean = f"{statistics.fmean(known):.3f}"
+    mean = f"{round(statistics.fmean(known), 3) + 0.0:.3f}"  # never -0.000
     return f"{mean} ± {statistics.stdev(known):.3f}" if len(known) > 1 else mean

@@ -1,10 +1,12 @@
 """The command line: what it shows, and that a wrong word is answered helpfully."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from fadewatch import cli, demo_table
@@ -91,6 +93,15 @@ def test_the_result_table_shows_every_arm_at_the_same_step_with_its_spread() -> 
     assert columns[0] == ["0", "0"]
     assert columns[1] == ["grpo", "fade"]
     assert columns[2] == ["0.300 ± 0.141", "0.500"]
+
+
+def test_nothing_of_the_table_is_lost_on_a_narrow_terminal() -> None:
+    result = evaluated("grpo+k3-in-reward", 0, -1e-9)
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(demo_table.result_table([result]))
+    shown = console.export_text()
+    assert "…" not in shown
+    assert "-0.000" not in shown
 
 
 def test_what_was_not_measured_is_a_dash_in_the_table() -> None:
