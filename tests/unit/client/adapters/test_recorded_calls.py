@@ -46,7 +46,7 @@ class Maker:
         rewards[indices] = raw
         grouped = rewards.view(-1, 4)
         centred = (grouped - grouped.mean(-1, keepdim=True)).reshape(-1)[indices]
-        for one, mine in zip(experiences, centred.split(4), strict=True):
+        for one, mine in zip(experiences, torch.split(centred, 4), strict=True):
             one.advantages = (mine.unsqueeze(-1) - self.KL) * one.action_mask
             one.returns = one.advantages.clone()
         return experiences
