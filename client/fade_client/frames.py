@@ -34,14 +34,14 @@ class Array(msgspec.Struct, frozen=True, array_like=True):
 
     shape: tuple[int, int]
     dtype: str
-    content: bytes
+    content: memoryview
 
     @classmethod
     def of(cls, values_PG: NDArray[Any]) -> "Array":
-        """Copy an array of float32 or float64."""
+        """Hold an array of float32 or float64; ``pack`` copies it, so that nothing is twice."""
         little = values_PG.astype(values_PG.dtype.newbyteorder("<"), order="C", copy=False)
         rows, columns = values_PG.shape
-        return cls((rows, columns), values_PG.dtype.name, little.tobytes())
+        return cls((rows, columns), values_PG.dtype.name, little.data)
 
     def values(self) -> NDArray[Any]:
         """Return the array again, read-only, in its own dtype."""
