@@ -20,6 +20,7 @@ FORMAT = 1
 """Version of the file format, in every header."""
 
 _PREFIX = struct.Struct("<II")
+_prefix = _PREFIX.pack
 
 
 class Array(msgspec.Struct, frozen=True, array_like=True):
@@ -33,14 +34,14 @@ class Array(msgspec.Struct, frozen=True, array_like=True):
 
     shape: tuple[int, int]
     dtype: str
-    content: bytes
+    content: memoryview
 
     @classmethod
     def of(cls, values_PG: NDArray[Any]) -> "Array":
-        """Copy an array of float32 or float64."""
+        """Hold an array of float32 or float64; ``pack`` copies it, so that nothing is twice."""
         little = values_PG.astype(values_PG.dtype.newbyteorder("<"), order="C", copy=False)
         rows, columns = values_PG.shape
-        return cls((rows, columns), values_PG.dtype.name, little.tobytes())
+        return cls((rows, columns), values_PG.dtype.name, little.data)
 
     def values(self) -> NDArray[Any]:
         """Return the array again, read-only, in its own dtype."""
@@ -121,18 +122,26 @@ class FinishFrame(msgspec.Struct, frozen=True, tag="finish"):
 
 Frame = Header | StepFrame | StateFrame | FinishFrame
 
-_encoder = msgspec.msgpack.Encoder()
+_encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(Frame)
 
 
 def pack(frame: Frame) -> bytes:
     """Return the bytes of one frame, prefix included.
 
+    In a name of a value, a lone surrogate, which is unfit for UTF-8, is replaced.
+
     Raises:
-        UnicodeEncodeError: A name holds a lone surrogate.
+        UnicodeEncodeError: Any other text holds one.
     """
-    payload = _encoder.encode(frame)
-    return _PREFIX.pack(len(payload), zlib.crc32(payload)) + payload
+    try:
+        payload = _encode(frame)
+    except UnicodeEncodeError:
+        if not isinstance(frame, StepFrame):
+            raise
+        fit = {name.encode("utf-8", "replace").decode(): n for name, n in frame.values.items()}
+        payload = _encode(msgspec.structs.replace(frame, values=fit))
+    return _prefix(len(payload), zlib.crc32(payload)) + payload
 
 
 def read_frames(file: BinaryIO, offset: int = 0) -> Iterator[tuple[Frame, int]]:

@@ -2,12 +2,15 @@
 
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from fade_client.frames import Header, StepFrame, read_frames
 from fade_client.spool import read_header
-from fade_client.wire import fields_of
+from fade_client.wire import fields_of, jsonable
 
 log = logging.getLogger("fade_client")
 
@@ -33,6 +36,28 @@ def read_run(path: str | os.PathLike[str]) -> tuple[Header, list[dict[str, Any]]
     with spool.open("rb") as file:
         frames = [frame for frame, _ in read_frames(file, start)]
     return header, [_step(frame) for frame in frames if isinstance(frame, StepFrame)]
+
+
+def json_lines(path: str | os.PathLike[str]) -> Iterator[str]:
+    """Yield the steps of a spool as strict JSON, one line each; arrays as lists of groups.
+
+    Args:
+        path: A ``*.spool`` file; it may still be written to.
+
+    Raises:
+        SpoolError: The file is not a spool.
+        OSError: It cannot be read.
+    """
+    spool = Path(path)
+    _, start = read_header(spool)
+    with spool.open("rb") as file:
+        for frame, _ in read_frames(file, start):
+            if isinstance(frame, StepFrame):
+                row = _step(frame)
+                for name in ("rewards", "advantages"):
+                    if name in row:
+                        row[name] = row[name].tolist()
+                yield msgspec.json.encode(jsonable(row)).decode()
 
 
 def _step(frame: StepFrame) -> dict[str, Any]:

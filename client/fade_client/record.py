@@ -9,11 +9,10 @@ from operator import countOf
 from typing import Any
 
 import numpy as np
-from msgspec import structs
 from numpy.typing import NDArray
 
 from fade_client import values
-from fade_client.frames import Array, StepFrame, pack
+from fade_client.frames import Array, StepFrame
 from fade_client.values import Drop
 from fade_core.records import problem_with
 
@@ -74,15 +73,6 @@ def _without_impossible(floats: dict[str, float], drop: Drop) -> dict[str, float
             drop(name, problem)
             del possible[name]
     return possible
-
-
-def packed(frame: StepFrame) -> bytes:
-    """Return the bytes of the frame; a lone surrogate in a name, unfit for UTF-8, is replaced."""
-    try:
-        return pack(frame)
-    except UnicodeEncodeError:
-        fit = {name.encode("utf-8", "replace").decode(): n for name, n in frame.values.items()}
-        return pack(structs.replace(frame, values=fit))
 
 
 def _arrays(

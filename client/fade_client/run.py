@@ -14,7 +14,7 @@ from fade_client import lifetime, pushback, state, values
 from fade_client.frames import FinishFrame, Header, StateFrame, pack
 from fade_client.ledger import FinishReport, Ledger, RunStats
 from fade_client.pushback import Pinned
-from fade_client.record import packed, step_frame
+from fade_client.record import step_frame
 from fade_client.schedule import LocalScheduler, RunSchedule, applied, neutral
 from fade_client.spool import SpoolWriter
 from fade_core.errors import SettingError
@@ -64,6 +64,7 @@ class Run:
         self.id, self.name, self.mode = header.run_id, header.name, header.mode
         self.path = writer.path if writer else None
         self._ledger, self._writer, self._mute = ledger, writer, mute
+        self._drop = ledger.drop
         self._scheduler = LocalScheduler(header.scheduler)
         self._sender: Sender | None = None
         self._has_server = header.mode != "local"
@@ -115,12 +116,13 @@ class Run:
                     return
                 if self._handed_out:
                     named = {**self._handed_out[0].used(), **named}
-                drop = self._ledger.drop
-                frame = step_frame(number, time.time(), rewards, advantages, pass_at_k, named, drop)
+                frame = step_frame(
+                    number, time.time(), rewards, advantages, pass_at_k, named, self._drop
+                )
                 if self._handed_out and self._handed_out[1] != self._told_version:
                     self._told_version = self._handed_out[1]
                     frame = structs.replace(frame, override_version=self._told_version)
-                if self._writer and self._writer.append(packed(frame)):
+                if self._writer and self._writer.append(pack(frame)):
                     self._ledger.logged = logged = self._ledger.logged + 1
                     if logged % BATCH == 0 and self._sender:
                         self._sender.nudge()

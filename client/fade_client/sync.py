@@ -33,6 +33,7 @@ class SpoolInfo:
         live: A process is still writing to it.
         finished: The run was finished.
         torn_bytes: Bytes at its end that are no whole frame.
+        rejected: Steps that a server refused for good; ``*.rejected.jsonl`` says why.
     """
 
     path: Path
@@ -42,6 +43,22 @@ class SpoolInfo:
     live: bool
     finished: bool
     torn_bytes: int
+    rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SyncProgress:
+    """How far a sync is.
+
+    Attributes:
+        info: The spool that is being sent.
+        settled: Steps of all spools that were confirmed or refused in this sync.
+        total: Steps that there were to send at its start.
+    """
+
+    info: SpoolInfo
+    settled: int
+    total: int
 
 
 @dataclass(slots=True)
@@ -67,10 +84,10 @@ def list_spools(directory: str | os.PathLike[str] | None = None) -> list[SpoolIn
     """Return every spool under a directory, the oldest attempt first.
 
     Args:
-        directory: Where to look; None for where runs are spooled by default.
+        directory: Where to look, or one spool; None for where runs are spooled by default.
     """
-    found = []
-    for path in spool_directory(directory).rglob(f"*{SUFFIX}"):
+    place, found = spool_directory(directory), []
+    for path in [place] if place.is_file() else place.rglob(f"*{SUFFIX}"):
         try:
             found.append(_inspect(path))
         except (SpoolError, OSError):
@@ -83,7 +100,7 @@ def sync(
     directory: str | os.PathLike[str] | None = None,
     server: str | None = None,
     api_key: str | None = None,
-    on_progress: Callable[[SpoolInfo], None] | None = None,
+    on_progress: Callable[[SyncProgress], None] | None = None,
     connect: Callable[[str, str | None], httpx.Client] = api.connect,
 ) -> SyncReport:
     """Deliver every spool that has unconfirmed records and no living writer.
@@ -92,10 +109,10 @@ def sync(
     run's own record. Network trouble is in the report, not raised.
 
     Args:
-        directory: Where the spools are; None for where runs are spooled by default.
+        directory: Where the spools are, or one of them; None for where runs are spooled by default.
         server: Address; None for FADEWATCH_SERVER or this machine's.
         api_key: Key; None for FADEWATCH_API_KEY or none.
-        on_progress: Told of each spool before it is sent.
+        on_progress: Told of each spool before it is sent, and again after each batch.
         connect: Opens the connection, from the address and the key.
 
     Raises:
@@ -104,13 +121,19 @@ def sync(
     spools = list_spools(directory)
     report = SyncReport(live=[info.path for info in spools if info.live])
     due = [info for info in spools if not info.live and _is_due(info)]
+    total = sum(info.pending for info in due)
+
+    def tell(info: SpoolInfo, settled_of_it: int) -> None:
+        settled = min(total, report.sent + report.rejected + settled_of_it)
+        if on_progress:
+            on_progress(SyncProgress(info, settled, total))
+
     with connect(server_address(server), server_key(api_key)) as client:
         requests = api.Api(client, stop=tenacity.stop_after_attempt(TRIES), sleep=time.sleep)
         for position, info in enumerate(due):
-            if on_progress:
-                on_progress(info)
+            tell(info, 0)
             try:
-                _deliver(info, requests, report)
+                _deliver(info, requests, report, tell)
             except Unavailable as error:
                 # Each of the others would only wait for the same.
                 report.failed.extend((late.path, str(error)) for late in due[position:])
@@ -125,9 +148,19 @@ def _is_due(info: SpoolInfo) -> bool:
     return info.pending > 0 or info.header.mode != "local"
 
 
-def _deliver(info: SpoolInfo, requests: api.Api, report: SyncReport) -> None:
+def _deliver(
+    info: SpoolInfo,
+    requests: api.Api,
+    report: SyncReport,
+    tell: Callable[[SpoolInfo, int], None],
+) -> None:
     ledger, before = Ledger(), read_ack(info.path)
-    courier = Courier(info.path, requests, ledger)
+
+    def on_reply(_: api.Reply) -> None:
+        settled = ledger.confirmed + ledger.rejected - before.confirmed - before.rejected
+        tell(info, max(0, settled))
+
+    courier = Courier(info.path, requests, ledger, on_reply=on_reply)
     try:
         courier.drain()
     finally:
@@ -140,14 +173,16 @@ def _deliver(info: SpoolInfo, requests: api.Api, report: SyncReport) -> None:
 
 def _inspect(path: Path) -> SpoolInfo:
     header, start = read_header(path)
-    confirmed_end = read_ack(path).offset
+    ack = read_ack(path)
     steps = pending = 0
     finished, end = False, start
     with path.open("rb") as file:
         for frame, end in read_frames(file, start):
             if isinstance(frame, StepFrame):
                 steps += 1
-                pending += end > confirmed_end
+                pending += end > ack.offset
             finished = finished or isinstance(frame, FinishFrame)
     torn_bytes = path.stat().st_size - end
-    return SpoolInfo(path, header, steps, pending, is_live(path), finished, torn_bytes)
+    return SpoolInfo(
+        path, header, steps, pending, is_live(path), finished, torn_bytes, ack.rejected
+    )

@@ -1,6 +1,7 @@
 """The command line: what it shows, and that a wrong word is answered helpfully."""
 
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+import fade_client
 from fadewatch import cli, demo_table
 from fadewatch.commands.database import database_url
 
@@ -78,6 +80,45 @@ def test_an_open_address_without_a_key_is_refused_with_the_fix(
 
 def test_an_empty_spool_is_said_to_be_empty(tmp_path: Path) -> None:
     assert "empty" in RUNNER.invoke(cli.app, ["spool", str(tmp_path)]).output
+
+
+def spooled(folder: Path) -> Path:
+    run = fade_client.init("countdown", "first", mode="local", dir=folder)
+    run.log_step(rewards=[[1, 0]], advantages=[[0.5, -0.5]], loss=float("nan"), entropy=1.0)
+    run.finish()
+    assert run.path is not None
+    with run.path.open("ab") as file:
+        file.write(b"torn")
+    return run.path
+
+
+def test_the_spool_is_listed_with_what_is_torn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    file = spooled(tmp_path)
+    for place in (tmp_path, file):
+        shown = RUNNER.invoke(cli.app, ["spool", str(place)]).output
+        row = next(line for line in shown.splitlines() if "countdown" in line)
+        cells = [cell.strip() for cell in row.split("│")[1:-2]]
+        assert cells == ["countdown", "first", "local", "1", "1", "0", "4", "finished"]
+
+
+def test_one_spool_is_printed_step_by_step(tmp_path: Path) -> None:
+    result = RUNNER.invoke(cli.app, ["spool", str(spooled(tmp_path)), "--format", "jsonl"])
+    (line,) = result.output.splitlines()
+    step = json.loads(line)
+    assert (step["step"], step["loss"], step["accuracy"]) == (0, "NaN", 0.5)
+    assert (step["rewards"], step["advantages"]) == ([[1.0, 0.0]], [[0.5, -0.5]])
+
+
+def test_what_is_not_one_spool_cannot_be_printed(tmp_path: Path) -> None:
+    other = tmp_path / "notes.txt"
+    other.write_text("hello")
+    folder = RUNNER.invoke(cli.app, ["spool", str(tmp_path), "--format", "jsonl"])
+    assert (folder.exit_code, "needs the path of one spool file" in folder.output) == (2, True)
+    text = RUNNER.invoke(cli.app, ["spool", str(other), "--format", "jsonl"])
+    assert (text.exit_code, "is not a spool" in text.output) == (1, True)
 
 
 def evaluated(arm: str, seed: int, value: float) -> dict[str, object]:

@@ -9,7 +9,7 @@ import pytest
 
 from fade_client import sync as syncing
 from fade_client.run import Run
-from fade_client.sync import SpoolInfo, SyncReport, list_spools, sync
+from fade_client.sync import SyncProgress, SyncReport, list_spools, sync
 from tests.unit.client.fakes import FakeNetwork, open_run
 
 
@@ -39,10 +39,13 @@ def test_everything_left_behind_arrives_and_is_deleted(
 ) -> None:
     first = left_behind(tmp_path, network)
     second = left_behind(tmp_path, network)
-    seen: list[SpoolInfo] = []
+    seen: list[SyncProgress] = []
     report = synced(tmp_path, network, on_progress=seen.append)
+    assert [(now.settled, now.total) for now in seen[:1] + seen[-1:]] == [(0, 6), (6, 6)]
+    assert [now.settled for now in seen] == sorted(now.settled for now in seen)
     assert (report.sent, report.rejected, report.failed) == (6, 0, [])
-    assert report.done == [first.path, second.path] == [info.path for info in seen]
+    assert report.done == [first.path, second.path]
+    assert {now.info.path for now in seen} == set(report.done)
     assert network.stored(first.id) == network.stored(second.id) == [0, 1, 2]
     assert network.finished == ["finished", "finished"]
     assert list_spools(tmp_path) == []

@@ -3,14 +3,15 @@
 import base64
 import json
 import math
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fade_client.frames import Array, Header, StepFrame, pack
+from fade_client.frames import Array, Header, StepFrame, pack, read_frames
 from fade_client.record import step_frame
 from fade_client.wire import MAX_WEIGHTS, batch_body, fields_of, registration_body, sample_groups
 from fade_core.scheduler import SchedulerConfig
@@ -144,9 +145,17 @@ def test_a_local_run_is_registered_as_a_controlled_one() -> None:
     )
 
 
-def test_an_array_is_a_copy_in_its_own_dtype() -> None:
-    values = np.array([[1.0, 2.0]], dtype=np.float32)
-    spooled = Array.of(values)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_packed_array_is_a_copy_in_its_own_dtype(
+    tmp_path: Path, order: Literal["C", "F"]
+) -> None:
+    values = np.array([[1.0, 2.0], [3.0, 4.0]], dtype=np.float32, order=order)
+    packed = pack(StepFrame(0, 0.0, {}, rewards=Array.of(values)))
     values[0, 0] = 9.0
-    assert (spooled.values().tolist(), spooled.dtype) == ([[1.0, 2.0]], "float32")
-    assert pack(StepFrame(0, 0.0, {}, rewards=spooled))
+    (tmp_path / "file").write_bytes(packed)
+    with (tmp_path / "file").open("rb") as file:
+        ((spooled, _),) = read_frames(file)
+    assert isinstance(spooled, StepFrame)
+    assert spooled.rewards is not None
+    assert spooled.rewards.values().tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    assert spooled.rewards.dtype == "float32"
