@@ -74,7 +74,8 @@ class FadewatchKeywords(Fadewatch):
     """Ours, with the scalars as keywords instead of in a dict."""
 
     def log(self, step: int, values: Values) -> None:
-        self._run.log_step(step, **values)
+        named: dict[str, Any] = values
+        self._run.log_step(step, **named)
 
 
 class Trackio:

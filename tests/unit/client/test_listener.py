@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import defaultdict
 from pathlib import Path
 
 import httpx
@@ -60,21 +61,21 @@ def test_one_request_waits_while_nothing_changes(tmp_path: Path, network: FakeNe
 def test_a_server_that_does_not_wait_is_not_asked_without_a_pause(
     tmp_path: Path, network: FakeNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pauses: list[float] = []
-    paused = threading.Event()
+    # By listener: one of an earlier test may still be ending.
+    pauses: dict[listener.Listener, list[float]] = defaultdict(list)
 
     def pause(self: listener.Listener, seconds: float) -> None:
-        pauses.append(seconds)
-        paused.set()
-        self._stopped = len(pauses) == 3
+        pauses[self].append(seconds)
+        self._stopped = len(pauses[self]) == 3
 
     monkeypatch.setattr(listener.Listener, "_pause", pause)
     monkeypatch.setattr(network, "_hold", lambda _: None)
     run = open_run(tmp_path, network, mode="control")
-    assert run._listener is not None
-    assert paused.wait(TIMEOUT_S)
-    run._listener.thread.join(TIMEOUT_S)
-    assert pauses == [listener.PAUSE_S] * 3
+    listening = run._listener
+    assert listening is not None
+    network.wait_for(lambda: len(pauses[listening]) > 0)
+    listening.thread.join(TIMEOUT_S)
+    assert pauses[listening] == [listener.PAUSE_S] * 3
     assert len(waits(network)) == 4
     run.finish()
 
