@@ -109,6 +109,8 @@ def _missing(trainer: Any) -> dict[str, str]:
         missing["kl_k3"] = "set beta > 0 (1e-3 is enough to watch it)"
     if not getattr(args, "use_vllm", False):
         missing["train_infer_abs_logprob_diff"] = "arises with use_vllm=True only"
+    if not hasattr(trainer, "_get_per_token_logps_and_entropies"):
+        missing["entropy"] = "use a newer TRL: 0.19 measures none, and delta stays neutral"
     if type(trainer).__name__.startswith("Unsloth"):
         missing["entropy"] = "Unsloth does not compute it; delta stays neutral"
     if is_on_policy(trainer):
