@@ -7,6 +7,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+import fade_client
+from fade_client.adapters.coverage import OUTCOME, WEIGHTS, Coverage
 from fade_client.adapters.rows import Floats, Rows, outside
 from fade_client.adapters.session import Session
 from fade_client.adapters.signals import Vocabulary
@@ -34,6 +36,7 @@ class Controller:
         self._session, self._vocabulary = Session(run), vocabulary
         self._batches = 0
         self._has_warned = False
+        self._unknown: set[str] = set()
 
     def weigh(self, rows: Rows) -> Floats:
         """Start a batch and return the weight of each of its rollouts.
@@ -65,6 +68,7 @@ class Controller:
 
     def add(self, metrics: Mapping[str, Any]) -> None:
         """Note what the trainer measured of the batch in progress; the first value counts."""
+        self._look_at(metrics)
         named = self._vocabulary.translate(metrics)
         numbers = {name: number for name, number in named.items() if _is_number(number)}
         new = {name: number for name, number in numbers.items() if not self._session.has(name)}
@@ -78,6 +82,12 @@ class Controller:
     def finish(self, status: str = "finished") -> None:
         """Record the last batch and end the run."""
         self._session.finish(status)
+
+    def _look_at(self, metrics: Mapping[str, Any]) -> None:
+        unknown = {key for key in metrics if not self._vocabulary.knows(key)} - self._unknown
+        if unknown:
+            self._unknown |= unknown
+            log.info("unknown to fadewatch, kept as extra series: %s", ", ".join(sorted(unknown)))
 
     def _problem(self, rows: Rows) -> str | None:
         problem = outside(rows.solved_N)
@@ -95,6 +105,26 @@ class Controller:
         rewards_PG = rows.grouped(rows.solved_N) if "accuracy" in fields else None
         weights_PG = None if rewards_PG is None else rows.grouped(weights_N)
         self._session.weigh(rewards_PG, weights_PG, **fields)
+
+
+def open_controller(
+    trainer: str, vocabulary: Vocabulary, project: str, **opening: Any
+) -> Controller:
+    """Open a run for a trainer, with its coverage report in the log and in the configuration.
+
+    Args:
+        trainer: What it is called.
+        vocabulary: Its metrics.
+        project: As for ``fade_client.init``.
+        **opening: Anything else that ``fade_client.init`` takes.
+    """
+    arriving = dict.fromkeys((*vocabulary.fields.values(), *OUTCOME, *WEIGHTS))
+    # pass@k is not computed from one batch, whatever the group's size.
+    coverage = Coverage(trainer, tuple(name for name in arriving if name != "pass_at_k"), {})
+    config = {"coverage": coverage.as_config()} | dict(opening.pop("config", None) or {})
+    controller = Controller(fade_client.init(project, config=config, **opening), vocabulary)
+    log.info("fadewatch watches %s", coverage.report())
+    return controller
 
 
 def _is_number(number: Any) -> bool:

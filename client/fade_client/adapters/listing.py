@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Check = Literal["trained", "real functions", "recorded calls"]
+Check = Literal["trained", "real functions", "recorded calls", "source read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class Adapter:
         check: ``trained``: the tests train with the real package. ``real functions``: they call
             the real package's functions, without training. ``recorded calls``: the package
             needs a GPU to be installed, and the tests repeat its calls as they were read.
+            ``source read``: nothing was run.
         tried: The releases that this was done with.
     """
 
@@ -33,7 +34,7 @@ ADAPTERS = (
         "TRL", "fade_client.trl", "0.19 to 1.16", "trained",
         ("0.19.1", "0.26.2", "1.0.0", "1.16.0"),
     ),
-    Adapter("Unsloth", "fade_client.trl", "2026.10", "recorded calls", ()),
+    Adapter("Unsloth", "fade_client.trl", "2026.10", "source read", ()),
     Adapter("verl", "fade_client.adapters.verl", "0.6 to 0.9", "real functions", ("0.9.1",)),
     Adapter("SkyRL", "fade_client.adapters.skyrl", "0.3", "real functions", ("0.3.0",)),
     Adapter("OpenRLHF", "fade_client.adapters.openrlhf", "0.11", "recorded calls", ("0.11.2",)),

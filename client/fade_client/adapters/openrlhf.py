@@ -14,8 +14,7 @@ trainer logs, and records the batch.
 import functools
 from typing import Any
 
-import fade_client
-from fade_client.adapters.controller import Controller
+from fade_client.adapters.controller import Controller, open_controller
 from fade_client.adapters.rows import Rows
 from fade_client.adapters.signals import OPENRLHF
 from fade_client.errors import ConfigError
@@ -35,7 +34,7 @@ def wrap(maker: Any, project: str, **opening: Any) -> Controller:
         project: As for ``fade_client.init``.
         **opening: Anything else that ``fade_client.init`` takes.
     """
-    controller = Controller(fade_client.init(project, **opening), OPENRLHF)
+    controller = open_controller("OpenRLHF", OPENRLHF, project, **opening)
     compute = maker.compute_advantages_and_returns
 
     @functools.wraps(compute)

@@ -4,7 +4,7 @@ A key that is in no table is kept under its own name as an extra series, and the
 report names it. Keys that say what the record holds anyway are left out.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,26 +26,31 @@ class Vocabulary:
     extras: tuple[str, ...] = ()
     redundant: tuple[str, ...] = ()
 
+    def name_of(self, key: str) -> str | None:
+        """Return the record's name for a key, or None where the record does not need it.
+
+        Args:
+            key: As the trainer calls it.
+        """
+        if key in self.fields:
+            return self.fields[key]
+        if _is_in(key, self.redundant):
+            return None
+        # A foreign key that happens to be a field's name is not that field.
+        return f"trainer/{key}" if key in FIELDS else key
+
+    def knows(self, key: str) -> bool:
+        """Say whether a key is in any of the tables."""
+        return key in self.fields or _is_in(key, (*self.extras, *self.redundant))
+
     def translate(self, metrics: Mapping[str, Any]) -> dict[str, Any]:
         """Return metrics by the names of the record.
 
         Args:
             metrics: As the trainer logs them.
         """
-        kept = {key: number for key, number in metrics.items() if not self._is_redundant(key)}
-        return {self._name(key): number for key, number in kept.items()}
-
-    def unknown(self, keys: Iterable[str]) -> list[str]:
-        """Return the keys that are in no table, sorted."""
-        known = (*self.extras, *self.redundant)
-        return sorted({key for key in keys if key not in self.fields and not _is_in(key, known)})
-
-    def _is_redundant(self, key: str) -> bool:
-        return key not in self.fields and _is_in(key, self.redundant)
-
-    def _name(self, key: str) -> str:
-        # A foreign key that happens to be a field's name is not that field.
-        return self.fields.get(key, f"trainer/{key}" if key in FIELDS else key)
+        named = {self.name_of(key): number for key, number in metrics.items()}
+        return {name: number for name, number in named.items() if name is not None}
 
 
 def _is_in(key: str, table: tuple[str, ...]) -> bool:

@@ -11,8 +11,7 @@ trainer.algorithm.advantage_batch_normalize=false    # else the scale is lost
 import importlib
 from typing import Any
 
-import fade_client
-from fade_client.adapters.controller import Controller
+from fade_client.adapters.controller import Controller, open_controller
 from fade_client.adapters.rows import Rows
 from fade_client.adapters.signals import SKYRL
 from fade_client.errors import ConfigError
@@ -57,7 +56,7 @@ def register(project: str, **opening: Any) -> Any:
         project: As for ``fade_client.init``.
         **opening: Anything else that ``fade_client.init`` takes.
     """
-    controller = Controller(fade_client.init(project, **opening), SKYRL)
+    controller = open_controller("SkyRL", SKYRL, project, **opening)
     _open[:] = [controller]
     algorithms = importlib.import_module("skyrl.backends.skyrl_train.utils.ppo_utils")
     if NAME not in algorithms.AdvantageEstimatorRegistry.list_available():

@@ -13,8 +13,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import fade_client
-from fade_client.adapters.controller import Controller
+from fade_client.adapters.controller import Controller, open_controller
 from fade_client.adapters.rows import Rows
 from fade_client.adapters.signals import SLIME
 from fade_client.errors import ConfigError
@@ -82,7 +81,7 @@ def _controller() -> Controller:
     if not _open:
         project = os.environ.get("FADEWATCH_PROJECT", "slime")
         mode: Any = os.environ.get("FADEWATCH_MODE", "observe")
-        _open.append(Controller(fade_client.init(project, mode=mode), SLIME))
+        _open.append(open_controller("slime", SLIME, project, mode=mode))
     return _open[-1]
 
 

@@ -38,13 +38,14 @@ class SwiftAttachment(Attachment):
         self.score(rewards, output, pair)
         return output["advantages"]
 
-    def place(self, output: Any, advantages_N: Any) -> None:
+    def place(self, output: Any, replacement: Any, _advantages_N: list[float]) -> None:
         """Put the advantages where the trainer takes them from: here for all ranks at once."""
-        output["advantages"] = advantages_N.to(output["advantages"])
+        output["advantages"] = replacement.to(output["advantages"])
 
-    def own_advantages(self, _rewards: Rewards, output: Any) -> Any:
+    def own_advantages(self, _rewards: Rewards, output: Any) -> list[float]:
         """Return ms-swift's advantages of the whole batch."""
-        return output["advantages"].detach()
+        own: list[float] = output["advantages"].tolist()
+        return own
 
 
 def attach(trainer: Any, *, project: str, **arguments: Any) -> SwiftAttachment:

@@ -1,6 +1,8 @@
 """The example's trainer, loaded from ``examples/``, and what its runs left on the disk."""
 
+import importlib.metadata
 import importlib.util
+import math
 import sys
 from functools import cache
 from pathlib import Path
@@ -24,6 +26,11 @@ def example() -> Any:
     return module
 
 
+def has_entropy() -> bool:
+    """Say whether this TRL measures it: 0.19 does not."""
+    return not importlib.metadata.version("trl").startswith("0.19.")
+
+
 def trainer(output: Path, rewards: Any = None, **changes: Any) -> Any:
     """Make a trainer; it seeds the random numbers, so train it before the next is made."""
     tiny = example()
@@ -42,7 +49,7 @@ def steps_of(directory: Path) -> list[dict[str, Any]]:
 def expected_pairs(
     steps: list[dict[str, Any]], config: fade_client.SchedulerConfig | None = None
 ) -> list[tuple[float, float]]:
-    observed = [(step["step"], step["accuracy"], step["entropy"]) for step in steps]
+    observed = [(step["step"], step["accuracy"], step.get("entropy", math.nan)) for step in steps]
     return [(one.alpha, one.delta) for one in scheduler.replay(observed, config)[:-1]]
 
 

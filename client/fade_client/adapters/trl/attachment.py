@@ -18,7 +18,7 @@ from fade_client.adapters import ranks
 from fade_client.adapters.coverage import Coverage
 from fade_client.adapters.session import Session
 from fade_client.adapters.signals import TRL, Vocabulary
-from fade_client.adapters.trl.metrics import MetricTap, is_on_policy, micro_steps
+from fade_client.adapters.trl.metrics import MetricTap, micro_steps
 from fade_client.adapters.trl.rewards import Rewards
 from fade_client.errors import ConfigError, StateError
 from fade_client.run import Run
@@ -72,7 +72,7 @@ class Attachment:
         resumes = saved is not None and wanted in (None, saved.get("run_id"))
         run_id = saved["run_id"] if saved is not None and resumes else wanted
         self.run = fade_client.init(**(self.opening | {"run_id": run_id}))
-        self._session, self._tap = Session(self.run), MetricTap(self.trainer)
+        self._session, self._tap = Session(self.run), MetricTap(self.trainer, self.vocabulary)
         # What an earlier training in this process left in TRL's lists is of no batch.
         self._tap.sweep()
         self._batches = 0
@@ -158,13 +158,14 @@ class Attachment:
         if self.used is None:
             advantages_N = self.own_advantages(rewards, output)
         else:
-            advantages_N = rewards.fade(*self.used)
-            self.place(output, advantages_N)
+            replacement = rewards.fade(*self.used)
+            advantages_N = replacement.tolist()
+            self.place(output, replacement, advantages_N)
         self._show(pair, advantages_N)
         self._guarded(lambda session: self._note(session, rewards, advantages_N))
 
     def _is_usable(self, rewards: Rewards) -> bool:
-        problem = rewards.problem()
+        problem = rewards.problem
         if problem is None:
             return True
         if self._batches == 0:
@@ -173,67 +174,63 @@ class Attachment:
         self._warn("fallback", "TRL's own advantages are used where FADE has none: %s", problem)
         return False
 
-    def place(self, output: Any, advantages_N: Any) -> None:
-        """Put the advantages where the trainer takes them from: this rank's part."""
+    def place(self, output: Any, replacement: Any, advantages_N: list[float]) -> None:
+        """Put the advantages where the trainer takes them from: this rank's part.
+
+        Args:
+            output: What the trainer's scoring returned.
+            replacement: ``[N]``, a tensor.
+            advantages_N: The same as numbers.
+        """
         local = output["advantages"]
         start = self.trainer.accelerator.process_index * len(local)
-        output["advantages"] = advantages_N[start : start + len(local)].to(local)
+        output["advantages"] = replacement[start : start + len(local)].to(local)
         logged = self._logged_advantages()
         if logged is not None:
             # The completions table must show what was used.
             count = min(len(logged), len(advantages_N))
             for _ in range(count):
                 logged.pop()
-            logged.extend(advantages_N[len(advantages_N) - count :].tolist())
+            logged.extend(advantages_N[len(advantages_N) - count :])
 
-    def own_advantages(self, rewards: Rewards, output: Any) -> Any:
+    def own_advantages(self, rewards: Rewards, output: Any) -> list[float] | None:
         """Return the trainer's own advantages of the whole batch, or None."""
         count, logged = rewards.total_PG.numel(), self._logged_advantages()
         if logged is not None and len(logged) >= count:
-            return rewards.total_PG.new_tensor(list(logged)[-count:])
-        local = output["advantages"].detach()
-        return local if local.shape == (count,) else None
+            return list(logged)[-count:]
+        local: list[float] = output["advantages"].tolist()
+        return local if len(local) == count else None
 
     def _logged_advantages(self) -> Any | None:
         logs = getattr(self.trainer, "_logs", None) or getattr(self.trainer, "_textual_logs", None)
         return logs.get("advantages") if isinstance(logs, Mapping) else None
 
-    def _show(self, pair: tuple[float, float], advantages_N: Any) -> None:
+    def _show(self, pair: tuple[float, float], advantages_N: list[float] | None) -> None:
         # On every rank, so that the ranks' metrics keep the same keys.
         prefix = "fade/" if self.steers else "fade/recommended_"
         shown = {f"{prefix}alpha": pair[0], f"{prefix}delta": pair[1]}
         if self.steers and self.used is None:
             shown = {f"{prefix}alpha": 1.0, f"{prefix}delta": 1.0}
-        if advantages_N is not None:
-            shown["fade/adv_abs_mean"] = float(advantages_N.abs().mean())
+        if advantages_N:
+            shown["fade/adv_abs_mean"] = sum(map(abs, advantages_N)) / len(advantages_N)
         for key, number in shown.items():
             self.trainer._metrics["train"][key].append(number)
 
-    def _note(self, session: Session, rewards: Rewards, advantages_N: Any) -> None:
+    def _note(self, session: Session, rewards: Rewards, advantages_N: list[float] | None) -> None:
         fields = rewards.fields()
         if self.steers and self.used is None:
             fields |= dict.fromkeys(("alpha", "delta", "schedule_version"))
-        if rewards.solved_PG is None or advantages_N is None:
-            session.weigh(**fields)
-            return
-        scored = rewards.scored()
-        weights_PG = advantages_N.view(rewards.total_PG.shape)
-        if bool(scored.any()):
-            session.weigh(rewards.solved_PG[scored], weights_PG[scored], **fields)
-        else:
-            session.weigh(**fields)
+        arrays = (None, None) if advantages_N is None else rewards.arrays(advantages_N)
+        session.weigh(*arrays, **fields)
 
     def _read(self) -> None:
-        if self._tap is None:
+        tap = self._tap
+        if tap is None:
             return
-        metrics = self._tap.sweep()
-        if is_on_policy(self.trainer):
-            metrics = {k: v for k, v in metrics.items() if not k.startswith("clip_ratio")}
-        self._guarded(lambda session: session.add(self.vocabulary.translate(metrics)))
-        unknown = self.vocabulary.unknown([*metrics, *self.coverage.unknown])
-        if unknown != list(self.coverage.unknown):
-            self.coverage = replace(self.coverage, unknown=tuple(unknown))
-            log.info("unknown to fadewatch, kept as extra series: %s", ", ".join(unknown))
+        self._guarded(lambda session: session.add(tap.sweep()))
+        if len(tap.unknown) > len(self.coverage.unknown):
+            self.coverage = replace(self.coverage, unknown=tuple(tap.unknown))
+            log.info("unknown to fadewatch, kept as extra series: %s", ", ".join(tap.unknown))
 
     def _record_if_complete(self) -> None:
         if self.trainer._step % micro_steps(self.trainer) == 0:

@@ -1,9 +1,10 @@
 """What a TRL trainer measures, read where TRL keeps it, and what its settings make available."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fade_client.adapters.coverage import OUTCOME, WEIGHTS, Coverage
+from fade_client.adapters.signals import Vocabulary
 
 _CLIPPED = ("clip_fraction_high", "clip_fraction_low")
 
@@ -14,25 +15,41 @@ class MetricTap:
     TRL appends a value a micro-step and averages at ``logging_steps``; the lists themselves are
     of every step, whatever is logged when.
 
+    Attributes:
+        unknown: Keys that the vocabulary does not know.
+
     Args:
         trainer: With ``_metrics["train"]``, a dict of lists.
+        vocabulary: The trainer's metrics.
     """
 
-    def __init__(self, trainer: Any) -> None:
-        self._trainer = trainer
+    def __init__(self, trainer: Any, vocabulary: Vocabulary) -> None:
+        self.unknown: list[str] = []
+        self._trainer, self._vocabulary = trainer, vocabulary
         self._seen: dict[str, tuple[list[float], int]] = {}
+        self._names: dict[str, str | None] = {}
 
     def sweep(self) -> dict[str, list[float]]:
-        """Return the new values by key; nothing is taken out of TRL's lists."""
-        return {key: new for key, new in self._new() if new}
-
-    def _new(self) -> Iterator[tuple[str, list[float]]]:
-        for key, numbers in list(self._trainer._metrics["train"].items()):
+        """Return the new values by their names in the record; TRL's lists stay as they are."""
+        found: dict[str, list[float]] = {}
+        for key, numbers in self._trainer._metrics["train"].items():
             # Logging drops the lists and starts new ones; holding the old one tells them apart.
             before, count = self._seen.get(key, (numbers, 0))
             start = count if before is numbers else 0
+            if start == len(numbers):
+                continue
             self._seen[key] = (numbers, len(numbers))
-            yield key, [number for number in numbers[start:] if isinstance(number, int | float)]
+            name = self._names[key] if key in self._names else self._learn(key)
+            if name is not None:
+                found[name] = [each for each in numbers[start:] if isinstance(each, int | float)]
+        return found
+
+    def _learn(self, key: str) -> str | None:
+        if not self._vocabulary.knows(key):
+            self.unknown.append(key)
+        is_silent = key.startswith("clip_ratio") and is_on_policy(self._trainer)
+        self._names[key] = None if is_silent else self._vocabulary.name_of(key)
+        return self._names[key]
 
 
 def is_on_policy(trainer: Any) -> bool:
@@ -92,6 +109,8 @@ def _missing(trainer: Any) -> dict[str, str]:
         missing["kl_k3"] = "set beta > 0 (1e-3 is enough to watch it)"
     if not getattr(args, "use_vllm", False):
         missing["train_infer_abs_logprob_diff"] = "arises with use_vllm=True only"
+    if not hasattr(trainer, "_get_per_token_logps_and_entropies"):
+        missing["entropy"] = "use a newer TRL: 0.19 measures none, and delta stays neutral"
     if type(trainer).__name__.startswith("Unsloth"):
         missing["entropy"] = "Unsloth does not compute it; delta stays neutral"
     if is_on_policy(trainer):

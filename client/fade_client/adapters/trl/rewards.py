@@ -8,14 +8,20 @@ in which TRL uses them, so that alpha = delta = 1 gives TRL's own advantages to 
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fade_client.errors import ConfigError
+
+Floats = NDArray[np.float32]
 
 _WORDS = ("accuracy", "correct")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rewards:
     """The rewards of one rollout batch, the same on every rank.
 
@@ -47,16 +53,16 @@ class Rewards:
         solved = None if index is None else per_function_NF[:, index].reshape(-1, group_size)
         return cls(total_PG, solved)
 
+    @cached_property
     def problem(self) -> str | None:
-        """Say why FADE's advantages of this batch are undefined, or None."""
-        if self.solved_PG is None:
+        """Why FADE's advantages of this batch are undefined, or None."""
+        if self._solved is None:
             return "no reward function is known to be the accuracy; name it: accuracy_reward=..."
-        known = self.solved_PG[~self.solved_PG.isnan()]
-        if known.numel() == 0:
-            return "the accuracy reward is None for every completion"
-        low, high = float(known.min()), float(known.max())
+        low, high = _extremes(self._solved)
         if low >= 0.0 and high <= 1.0:
             return None
+        if np.isnan(low):
+            return "the accuracy reward is None for every completion"
         return (
             f"the accuracy reward must be in [0, 1], got {low:g} to {high:g}; map it there, such "
             "as {-1, +1} to {0, 1}, or name the reward that is an accuracy: accuracy_reward=..."
@@ -72,7 +78,7 @@ class Rewards:
             alpha: Difficulty focus, >= 1.
             delta: Sign balance, > 0.
         """
-        assert self.solved_PG is not None, "ask problem() first"
+        assert self.solved_PG is not None, "look at problem first"
         rate_P1 = self.solved_PG.nanmean(dim=1, keepdim=True)
         # A group without any accuracy is weighed as GRPO does.
         lead_P1 = ((1.0 - rate_P1).clamp(min=0.0) ** (alpha - 1.0)).nan_to_num(nan=1.0)
@@ -81,24 +87,61 @@ class Rewards:
         return (lead_P1 * signed).nan_to_num(nan=0.0).reshape(-1)
 
     def fields(self) -> dict[str, float | None]:
-        """Return what a record says of rewards that it cannot compute from the accuracy."""
-        total = self.total_PG[~self.total_PG.isnan()].double()
-        if total.numel() == 0:
+        """Return what a record cannot compute from the accuracy, because it is not all."""
+        total, solved = self._total, self._solved
+        if np.isnan(total).all() or (solved is not None and np.array_equal(total, solved)):
             return {}
-        spread = self.total_PG.nan_to_num().amax(dim=1) - self.total_PG.nan_to_num().amin(dim=1)
+        known = total[np.isfinite(total)].astype(np.float64)
         fields: dict[str, float | None] = {
-            "reward_mean": float(total.mean()),
-            "reward_std": float(total.std(unbiased=False)),
-            "zero_variance_fraction": float((spread == 0.0).double().mean()),
+            "reward_mean": float(known.mean()),
+            "reward_std": float(known.std()),
+            "zero_variance_fraction": float((total == total[:, :1]).all(axis=1).mean()),
         }
-        if self.problem() is None and self.solved_PG is not None:
-            fields["accuracy"] = float(self.solved_PG.double().nanmean())
+        if self.problem is None and solved is not None:
+            fields["accuracy"] = float(np.nanmean(solved.astype(np.float64)))
         return fields
 
-    def scored(self) -> Any:
-        """Return ``[P]``, whether every rollout of a group has its accuracy and its reward."""
-        assert self.solved_PG is not None, "ask problem() first"
-        return ~(self.solved_PG.isnan() | self.total_PG.isnan()).any(dim=1)
+    def arrays(self, advantages_N: Sequence[float]) -> tuple[Floats | None, Floats | None]:
+        """Return the accuracies and the advantages of the groups that are known as a whole.
+
+        Args:
+            advantages_N: What the trainer uses.
+
+        Returns:
+            Twice ``[P, G]``; None where there is no such group.
+        """
+        solved = self._solved
+        if solved is None:
+            return None, None
+        weights = np.asarray(advantages_N, dtype=np.float32).reshape(solved.shape)
+        unknown = np.isnan(solved) | np.isnan(self._total)
+        if unknown.any():
+            whole = ~unknown.any(axis=1)
+            solved, weights = solved[whole], weights[whole]
+        return (solved, weights) if len(solved) else (None, None)
+
+    # One copy to the host, and the rest in numpy: a dozen small tensor operations would cost
+    # more than the record itself.
+    @cached_property
+    def _total(self) -> Floats:
+        return _host(self.total_PG)
+
+    @cached_property
+    def _solved(self) -> Floats | None:
+        return None if self.solved_PG is None else _host(self.solved_PG)
+
+
+def _host(tensor: Any) -> Floats:
+    array: Floats = tensor.detach().float().cpu().numpy()
+    return array
+
+
+def _extremes(numbers: Floats) -> tuple[float, float]:
+    low, high = float(numbers.min()), float(numbers.max())
+    if low == low:
+        return low, high
+    known = numbers[~np.isnan(numbers)]
+    return (float(known.min()), float(known.max())) if known.size else (low, high)
 
 
 def function_names(trainer: Any) -> list[str]:

@@ -9,8 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import fade_client
-from fade_client.adapters.controller import Controller
+from fade_client.adapters.controller import open_controller
 from fade_client.adapters.signals import VERL, Vocabulary
 from fade_client.adapters.verl.estimator import Estimator
 from fade_core.scheduler import SchedulerConfig
@@ -43,8 +42,7 @@ class Backend:
             "name": experiment or None,
             "config": known,
         }
-        run = fade_client.init(**(given | asked))
-        self.controller = Controller(run, vocabulary(known))
+        self.controller = open_controller("verl", vocabulary(known), **(given | asked))
         self._estimator = estimator
         estimator.controller = self.controller
 

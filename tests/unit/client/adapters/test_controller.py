@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fade_client.adapters.controller import Controller
+import fade_client
+from fade_client.adapters.controller import Controller, open_controller
 from fade_client.adapters.rows import Rows
 from fade_client.adapters.session import Session
 from fade_client.adapters.signals import VERL
@@ -84,3 +85,13 @@ def test_several_values_of_a_batch_are_recorded_as_their_mean(tmp_path: Path) ->
     assert math.isnan(step["grad_norm"])
     assert step["extra"] == {}
     session.finish()
+
+
+def test_the_coverage_is_kept_with_the_run(tmp_path: Path) -> None:
+    controller = open_controller("verl", VERL, "p", config={"seed": 1}, mode="local", dir=tmp_path)
+    assert controller.run.path is not None
+    config = fade_client.read_run(controller.run.path)[0].config
+    assert config["seed"] == 1
+    assert config["coverage"]["feeds"]["entropy_collapse"] == ["entropy"]
+    assert "kl_blowup" in config["coverage"]["not_fed"]
+    controller.finish()

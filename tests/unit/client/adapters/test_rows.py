@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fade_client.adapters.rows import Rows, outside
+from fade_client.adapters.verl.sessions import final_rows
 from fade_core.advantages import fade, grpo
 from fade_core.errors import RewardError, ShapeError
 
@@ -56,3 +57,10 @@ def test_rewards_that_are_no_solve_rates_are_refused() -> None:
 def test_one_group_a_reward_is_wanted() -> None:
     with pytest.raises(ShapeError, match="2 groups"):
         Rows.of([1.0], ["a", "b"])
+
+
+def test_the_last_output_of_a_session_is_its_outcome() -> None:
+    keys = ["a_0_1", "a_0_0", "a_1_0", "padff", "b_c_0_2"]
+    final, place = final_rows(keys)
+    assert final == [0, 2, 3, 4]
+    assert place == [0, 0, 1, 2, 3]
