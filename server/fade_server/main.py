@@ -59,7 +59,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         summary="Training dynamics of reinforcement-learning post-training.",
         version="1",
         openapi_url="/api/openapi.json",
-        docs_url="/api/docs",
+        docs_url=None,  # its page loads scripts from elsewhere, which ours may not
         redoc_url=None,
         lifespan=_lifespan(store),
     )
