@@ -4,27 +4,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fade_core import monitor
 from fade_core.records import FIELDS
 
 Need = str | tuple[str, ...]
 
+WATCH_ANYTHING = ("non_finite", "value_anomaly")
+"""Detectors that take whatever arrives, so that no signal has to be switched on for them."""
+
 DETECTORS: dict[str, tuple[Need, ...]] = {
-    "advantage_tails": ("adv_kurtosis", ("adv_max", "adv_std")),
-    "difficulty_misfocus": ("prompt_ess", ("mass_by_difficulty", "difficulty_histogram")),
-    "diversity_loss": ("pass_at_k",),
-    "entropy_collapse": ("entropy",),
-    "entropy_explosion": ("entropy",),
-    "gradient_instability": ("grad_norm",),
-    "kl_blowup": ("kl_k3", "kl_k1"),
-    "length_pathology": ("response_length_mean", "truncated_fraction"),
-    "no_learning_signal": ("zero_variance_fraction", "reward_std", "reward_mean"),
-    "rank_collapse": ("head_rank1_share",),
-    "reward_collapse": ("accuracy", "reward_mean"),
-    "reward_hacking_suspected": (("reward_mean", "held_out"),),
-    "sign_imbalance": (("mass_success", "mass_failure"),),
-    "staleness": ("staleness", "ratio_ess"),
-    "train_infer_mismatch": ("train_infer_k3", "train_infer_abs_logprob_diff"),
-    "zero_variance": ("zero_variance_fraction",),
+    detector.id: detector.needs
+    for detector in monitor.DETECTORS
+    if detector.id not in WATCH_ANYTHING
 }
 """What each detector reads: any one of these will do, a tuple as a whole."""
 
