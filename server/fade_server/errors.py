@@ -2,6 +2,7 @@
 
 ServiceError            (FadeError)     base; carries a one-line explanation
 ├── MalformedError      (ValueError)    400  the body cannot be read at all
+├── ForbiddenError      (PermissionError) 403  the caller may not do this
 ├── NotFoundError       (LookupError)   404  there is no such run, step or weights
 ├── ConflictError       (ValueError)    409  it exists already, and is something else
 ├── TooLargeError       (ValueError)    413  the body is over the limit
@@ -39,6 +40,10 @@ class ServiceError(FadeError):
 
 class MalformedError(ServiceError, ValueError):
     """The body cannot be read."""
+
+
+class ForbiddenError(ServiceError, PermissionError):
+    """The caller may not do this."""
 
 
 class NotFoundError(ServiceError, LookupError):

@@ -54,6 +54,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         SettingError: The database URL is not one of SQLite or PostgreSQL.
     """
     store = Store(settings.database_url)
+    context = Context(store, settings, Notifier(), clock)
     app = Service(
         title="Fadewatch",
         summary="Training dynamics of reinforcement-learning post-training.",
@@ -61,9 +62,9 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         openapi_url="/api/openapi.json",
         docs_url=None,  # its page loads scripts from elsewhere, which ours may not
         redoc_url=None,
-        lifespan=_lifespan(store),
+        lifespan=_lifespan(context),
     )
-    app.state.context = Context(store, settings, Notifier(), clock)
+    app.state.context = context
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     add_problem_handlers(app)
     for router in PARTS:
@@ -78,14 +79,16 @@ async def _no_such_path(rest: str) -> None:
     raise HTTPException(404, f"there is no such path: /api/{rest:.100}")
 
 
-def _lifespan(store: Store) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(context: Context) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
-            await anyio.to_thread.run_sync(_prepare, store)
+            await anyio.to_thread.run_sync(_prepare, context.store)
+            context.background.start()
             yield
+            await anyio.to_thread.run_sync(context.background.stop)
         finally:
-            store.close()
+            context.store.close()
 
     return lifespan
 

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fade_core.errors import SettingError
+from fade_server.access import Caller
 from fade_server.errors import PROBLEM_MEDIA_TYPE, problem_document
 
 OPEN_PATHS = frozenset({"/healthz"})
@@ -100,7 +101,7 @@ class KeyGate:
             origin = headers.get("origin")
             if origin is not None and not _same_host(origin, headers.get("host", "")):
                 return _refuse(403, "the request comes from a page of another origin")
-        scope.setdefault("state", {})["caller"] = caller
+        scope.setdefault("state", {})["caller"] = Caller(caller)
         return None
 
     def _caller(self, headers: Headers) -> str | None:

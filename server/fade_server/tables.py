@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from fade_core.records import SCALARS
 
-SCHEMA_HEAD = "0002"
+SCHEMA_HEAD = "0003"
 """Revision of the migration that makes these tables."""
 
 metadata = MetaData(
@@ -67,6 +67,11 @@ runs = Table(
     Column("revision", BigInteger, nullable=False),
     # First step that the trainer says it used the present override, or its release, for.
     Column("override_step", BigInteger),
+    # Of the diagnosis: unknown, healthy, warning or critical, and its headline.
+    Column("health", String(16), nullable=False, server_default="unknown"),
+    Column("headline", Text, nullable=False, server_default=""),
+    # Counts every change of the run's alerts.
+    Column("alert_version", Integer, nullable=False, server_default="0"),
     Index(None, "updated_at", "pk"),
     Index(None, "project", "updated_at"),
 )
@@ -160,4 +165,144 @@ weights = Table(
         ["steps.run_pk", "steps.attempt", "steps.step"],
         ondelete="CASCADE",
     ),
+)
+
+watches = Table(
+    "watches",
+    metadata,
+    Column("run_pk", Integer, ForeignKey("runs.pk", ondelete="CASCADE"), primary_key=True),
+    # The newest record that the detectors have read.
+    Column("attempt", Integer, nullable=False),
+    Column("step", BigInteger, nullable=False),
+    Column("state", JSON(none_as_null=True), nullable=False),
+    Column("ledger", JSON(none_as_null=True), nullable=False),
+    Column("updated_at", Double, nullable=False),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Counter, primary_key=True),
+    Column("run_pk", Integer, ForeignKey("runs.pk", ondelete="CASCADE"), nullable=False),
+    Column("detector", String(64), nullable=False),
+    Column("severity", String(16), nullable=False),
+    # pending, firing, acknowledged or resolved.
+    Column("state", String(16), nullable=False),
+    Column("onset_step", BigInteger, nullable=False),
+    Column("first_step", BigInteger, nullable=False),
+    Column("last_step", BigInteger, nullable=False),
+    Column("resolved_step", BigInteger),
+    # The newest finding as the diagnosis shows it: evidence, advice, proposal.
+    Column("finding", JSON(none_as_null=True), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Column("fired_at", Double),
+    Column("acknowledged_at", Double),
+    Column("acknowledged_by", String(256)),
+    Column("note", Text),
+    # The run's alert_version at the newest change.
+    Column("version", Integer, nullable=False),
+    Index(None, "run_pk", "state"),
+    Index(None, "state", "updated_at"),
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", Counter, primary_key=True),
+    # NULL matches every project, run or detector.
+    Column("project", String(256)),
+    Column("run_pk", Integer, ForeignKey("runs.pk", ondelete="CASCADE")),
+    Column("detector", String(64)),
+    Column("until", Double, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("by", String(256), nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+sinks = Table(
+    "sinks",
+    metadata,
+    Column("id", Counter, primary_key=True),
+    Column("name", String(128), nullable=False, unique=True),
+    # apprise or webhook.
+    Column("kind", String(16), nullable=False),
+    # Holds the credentials of the service it names; shown to nobody again.
+    Column("url", Text, nullable=False),
+    # Signs the webhook's body; NULL for apprise.
+    Column("secret", Text),
+    Column("project", String(256)),
+    Column("severity", String(16), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Counter, primary_key=True),
+    Column("sink_id", Counter, ForeignKey("sinks.id", ondelete="CASCADE"), nullable=False),
+    Column("run_pk", Integer, ForeignKey("runs.pk", ondelete="CASCADE")),
+    # firing, escalated, resolved or test.
+    Column("event", String(16), nullable=False),
+    Column("message", JSON(none_as_null=True), nullable=False),
+    # due, sent or failed.
+    Column("status", String(16), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("due_at", Double, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("sent_at", Double),
+    Column("error", Text),
+    Index(None, "status", "due_at"),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    # The public half of the key, by which people and logs name it.
+    Column("id", String(32), primary_key=True),
+    Column("name", String(128), nullable=False),
+    Column("hash", String(128), nullable=False),
+    Column("scopes", JSON(none_as_null=True), nullable=False),
+    # NULL: every project.
+    Column("project", String(256)),
+    Column("created_at", Double, nullable=False),
+    Column("created_by", String(256), nullable=False),
+    Column("expires_at", Double),
+    Column("revoked_at", Double),
+    Column("used_at", Double),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Counter, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("by", String(256), nullable=False),
+    # Such as key.created, sink.deleted, silence.created, run.deleted.
+    Column("action", String(64), nullable=False),
+    Column("target", String(256), nullable=False),
+    Column("detail", JSON(none_as_null=True), nullable=False),
+    Index(None, "at"),
+)
+
+levels = Table(
+    "levels",
+    metadata,
+    Column("run_pk", Integer, ForeignKey("runs.pk", ondelete="CASCADE"), primary_key=True),
+    # Level n has buckets of 16**n steps; a block is 256 buckets, written once it is full.
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("block", BigInteger, primary_key=True, autoincrement=False),
+    Column("metric", String(300), primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+retention = Table(
+    "retention",
+    metadata,
+    Column("project", String(256), primary_key=True),
+    # Days without news after which the runs' raw weights, and the runs, are deleted; NULL: never.
+    Column("weights_days", Double),
+    Column("runs_days", Double),
 )

@@ -35,6 +35,9 @@ class RunRow:
     override_version: int
     revision: int
     override_step: int | None
+    health: str
+    headline: str
+    alert_version: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from fade_server.errors import (
     ConflictError,
     EncodingError,
     FieldProblem,
+    ForbiddenError,
     InvalidInputError,
     MalformedError,
     NotFoundError,
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 STATUSES: dict[type[ServiceError], int] = {
     MalformedError: 400,
+    ForbiddenError: 403,
     NotFoundError: 404,
     ConflictError: 409,
     TooLargeError: 413,

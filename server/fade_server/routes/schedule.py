@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query, Request, Response
+from fastapi import APIRouter, Body, Query, Response
 
 from fade_server.routes import examples
+from fade_server.routes.access import CallerDep
 from fade_server.routes.bodies import ContextDep
 from fade_server.routes.docs import answers
 from fade_server.routes.runs import JSON, RunPath
@@ -16,14 +17,6 @@ from fade_server.services.codec import encode
 router = APIRouter(tags=["schedule"])
 
 Step = Annotated[int, Query(ge=0, le=MAX_STEP)]
-
-
-def caller_of(request: Request) -> str:
-    """Return who calls, as the gate in front knows it; empty without a gate."""
-    return str(getattr(request.state, "caller", ""))
-
-
-CallerDep = Annotated[str, Depends(caller_of)]
 
 
 @router.get("/runs/{run}/schedule", responses=answers(LiveOut, examples.LIVE, 404, 422, 503))
@@ -57,7 +50,7 @@ def pin(
 ) -> Response:
     """Take the wheel: pin alpha, delta or both until they are released."""
     document = schedule.pin(
-        context, run, alpha=body.alpha, delta=body.delta, reason=body.reason, by=caller
+        context, run, alpha=body.alpha, delta=body.delta, reason=body.reason, by=caller.name
     )
     return Response(encode(document), media_type=JSON)
 
@@ -67,7 +60,7 @@ def pin(
 )
 def release(run: RunPath, context: ContextDep, caller: CallerDep) -> Response:
     """Let go: the trainer uses what the scheduler computes again."""
-    return Response(encode(schedule.release(context, run, by=caller)), media_type=JSON)
+    return Response(encode(schedule.release(context, run, by=caller.name)), media_type=JSON)
 
 
 @router.get(

@@ -1,9 +1,10 @@
 """What every service needs, made once by ``create_app``."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fade_server.queries.engine import Store
+from fade_server.services.background import Background
 from fade_server.services.notifier import Notifier
 from fade_server.settings import Settings
 
@@ -17,9 +18,11 @@ class Context:
         settings: Limits and times.
         notifier: Wakes requests that wait.
         clock: Seconds since the epoch, UTC.
+        background: Told of every change of a run; its jobs follow later.
     """
 
     store: Store
     settings: Settings
     notifier: Notifier
     clock: Callable[[], float]
+    background: Background = field(default_factory=Background)

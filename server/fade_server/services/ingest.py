@@ -71,6 +71,7 @@ def ingest(context: Context, run_id: str, batch: StepBatch) -> Accepted:
         accepted = _Ingest(context, session, run, attempt, batch).store()
     if accepted.accepted:
         context.notifier.notify(run_id)
+        context.background.changed(run_id)
     return accepted
 
 

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from starlette.types import Message, Receive, Scope, Send
 
 from fade_core.errors import SettingError
+from fade_server.access import Caller
 from fade_server.security import HEADERS, KeyGate, check_bind
 
 KEY = SecretStr("correct horse")
@@ -49,8 +50,8 @@ class Answer:
 
     @property
     def caller(self) -> str:
-        caller: str = self.inside.scopes[0]["state"]["caller"]
-        return caller
+        caller: Caller = self.inside.scopes[0]["state"]["caller"]
+        return caller.name
 
 
 def _ask(

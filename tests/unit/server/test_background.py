@@ -1,0 +1,79 @@
+"""Jobs that follow the change of a run."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from fade_server.services.background import Background
+
+
+@pytest.fixture
+def done() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def background(done: list[str]) -> Iterator[Background]:
+    made = Background([done.append])
+    yield made
+    made.stop()
+
+
+def test_every_changed_run_gets_its_turn(background: Background, done: list[str]) -> None:
+    background.start()
+    background.changed("a")
+    background.changed("b")
+    assert background.wait_idle(10)
+    assert done == ["a", "b"]
+
+
+def test_changes_of_a_run_that_waits_are_one(done: list[str]) -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def slow(run_id: str) -> None:
+        done.append(run_id)
+        entered.set()
+        assert leave.wait(10)
+
+    background = Background([slow])
+    background.start()
+    background.changed("a")
+    assert entered.wait(10)
+    for _ in range(5):
+        background.changed("a")
+    leave.set()
+    assert background.wait_idle(10)
+    background.stop()
+    assert done == ["a", "a"]
+
+
+def test_what_an_earlier_process_left_is_done_at_the_start(
+    background: Background, done: list[str]
+) -> None:
+    background.start(["old"])
+    assert background.wait_idle(10)
+    assert done == ["old"]
+
+
+def test_a_job_that_raises_stops_no_other(
+    done: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(run_id: str) -> None:
+        raise ValueError(run_id)
+
+    background = Background([broken, done.append])
+    background.start()
+    background.changed("a")
+    background.changed("b")
+    assert background.wait_idle(10)
+    background.stop()
+    assert done == ["a", "b"]
+    assert "a job for the run a failed" in caplog.text
+
+
+def test_the_end_leaves_the_rest_to_the_next_start(done: list[str]) -> None:
+    background = Background([done.append])
+    background.changed("a")
+    background.stop()
+    assert done == []
