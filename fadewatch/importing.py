@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from fade_client import api
+from fade_client import endpoints
 from fade_client.errors import ClientError
 from fade_client.importers.detecting import find
 from fade_client.importers.mapping import KeyMapping, load_mapping
@@ -99,7 +99,7 @@ def deliver(
             advance(_confirmed(response.content))
 
     def connect(address: str, key: str | None) -> httpx.Client:
-        client = api.connect(address, key)
+        client = endpoints.connect(address, key)
         client.event_hooks["response"].append(count)
         return client
 

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from fade_client.api import Api, Reply
+from fade_client.endpoints import Api, Reply
 from fade_client.errors import Refused, RunUnknown
 from fade_client.frames import FinishFrame, StepFrame, read_frames
 from fade_client.ledger import Ledger

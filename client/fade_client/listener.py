@@ -7,8 +7,8 @@ from time import monotonic
 import httpx
 import tenacity
 
-from fade_client.api import Api, Reply, spare_request_log
 from fade_client.bell import Bell
+from fade_client.endpoints import Api, Reply, spare_request_log
 from fade_client.errors import DeliveryError
 from fade_client.ledger import Ledger
 

@@ -59,12 +59,12 @@ def _start_sender(
 ) -> None:
     # Here and not in the thread: a process that forks while a thread imports can hang. Not at
     # the top: these cost as much as everything else that `import fade_client` loads.
-    from fade_client import api, listener, sender  # noqa: PLC0415
+    from fade_client import endpoints, listener, sender  # noqa: PLC0415
 
     # The threads must not keep a forgotten run alive, nor it them.
     reference = weakref.ref(run)
 
-    def on_reply(reply: api.Reply) -> None:
+    def on_reply(reply: endpoints.Reply) -> None:
         if alive := reference():
             alive.receive(reply)
 
@@ -73,17 +73,17 @@ def _start_sender(
             alive.between_batches()
 
     def dial(read_timeout_s: float) -> "Callable[[], httpx.Client]":
-        usual = partial(api.connect, options.server, options.api_key, read_timeout_s)
+        usual = partial(endpoints.connect, options.server, options.api_key, read_timeout_s)
         return connect or usual
 
     ears = None
     if run.mode == "control":
-        long = dial(api.LONG_TIMEOUT_S)
+        long = dial(endpoints.LONG_TIMEOUT_S)
         ears = listener.Listener(run.id, long, ledger, on_reply=on_reply)
         weakref.finalize(run, ears.stop).atexit = False
     delivery = sender.Sender(
         writer,
-        dial(api.REQUEST_TIMEOUT_S),
+        dial(endpoints.REQUEST_TIMEOUT_S),
         ledger,
         on_reply=on_reply,
         between=between,

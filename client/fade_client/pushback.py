@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fade_core.scheduler import Override, Schedule, SchedulerConfig, check_override
 
 if TYPE_CHECKING:
-    from fade_client.api import Reply, ServerSchedule
+    from fade_client.endpoints import Reply, ServerSchedule
 
 TOLERANCE = 1e-9
 """Relative difference of two averages that rounding alone may make on two machines."""

@@ -21,7 +21,7 @@ from fade_core.errors import SettingError
 from fade_core.scheduler import Schedule, apply_override
 
 if TYPE_CHECKING:
-    from fade_client.api import Reply
+    from fade_client.endpoints import Reply
     from fade_client.listener import Listener
     from fade_client.sender import Sender
 

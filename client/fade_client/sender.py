@@ -8,9 +8,9 @@ from time import monotonic, sleep
 import httpx
 import tenacity
 
-from fade_client.api import Api, Reply, spare_request_log
 from fade_client.bell import Bell
 from fade_client.courier import Courier
+from fade_client.endpoints import Api, Reply, spare_request_log
 from fade_client.errors import Refused, RunUnknown, Unavailable
 from fade_client.ledger import Ledger
 from fade_client.spool import SpoolWriter

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import tenacity
 
-from fade_client import api
+from fade_client import endpoints
 from fade_client.courier import Courier
 from fade_client.errors import DeliveryError, SpoolError, Unavailable
 from fade_client.frames import FinishFrame, Header, StepFrame, read_frames
@@ -101,7 +101,7 @@ def sync(
     server: str | None = None,
     api_key: str | None = None,
     on_progress: Callable[[SyncProgress], None] | None = None,
-    connect: Callable[[str, str | None], httpx.Client] = api.connect,
+    connect: Callable[[str, str | None], httpx.Client] = endpoints.connect,
 ) -> SyncReport:
     """Deliver every spool that has unconfirmed records and no living writer.
 
@@ -129,7 +129,7 @@ def sync(
             on_progress(SyncProgress(info, settled, total))
 
     with connect(server_address(server), server_key(api_key)) as client:
-        requests = api.Api(client, stop=tenacity.stop_after_attempt(TRIES), sleep=time.sleep)
+        requests = endpoints.Api(client, stop=tenacity.stop_after_attempt(TRIES), sleep=time.sleep)
         for position, info in enumerate(due):
             tell(info, 0)
             try:
@@ -150,13 +150,13 @@ def _is_due(info: SpoolInfo) -> bool:
 
 def _deliver(
     info: SpoolInfo,
-    requests: api.Api,
+    requests: endpoints.Api,
     report: SyncReport,
     tell: Callable[[SpoolInfo, int], None],
 ) -> None:
     ledger, before = Ledger(), read_ack(info.path)
 
-    def on_reply(_: api.Reply) -> None:
+    def on_reply(_: endpoints.Reply) -> None:
         settled = ledger.confirmed + ledger.rejected - before.confirmed - before.rejected
         tell(info, max(0, settled))
 

@@ -47,7 +47,7 @@ def _run(
     import os  # noqa: PLC0415
 
     from fade_client import read_run  # noqa: PLC0415
-    from fade_client.api import connect  # noqa: PLC0415
+    from fade_client.endpoints import connect  # noqa: PLC0415
     from fade_client.options import (  # noqa: PLC0415
         DEFAULT_SERVER,
         KEY_VARIABLE,

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from fade_client import api
+from fade_client import endpoints
 from fade_client.errors import LogError
 from fade_client.importers.result import ImportedRun, Record
 from fade_client.options import server_address, server_key
@@ -26,7 +26,7 @@ def read(
     run_id: str,
     server: str | None = None,
     api_key: str | None = None,
-    connect: Callable[[str, str | None], httpx.Client] = api.connect,
+    connect: Callable[[str, str | None], httpx.Client] = endpoints.connect,
 ) -> ImportedRun:
     """Read the steps that count: those a later attempt replaced are not among them.
 

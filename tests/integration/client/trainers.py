@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 import fade_client
-from fade_client import api, listener, sender  # noqa: F401 - loaded before the forks
+from fade_client import endpoints, listener, sender  # noqa: F401 - loaded before the forks
 
 MOMENTS = 20
 

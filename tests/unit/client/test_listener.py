@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from fade_client import api, listener
+from fade_client import endpoints, listener
 from fade_client.ledger import Ledger
 from tests.unit.client.fakes import TIMEOUT_S, FakeNetwork, open_run
 
@@ -144,6 +144,6 @@ def test_a_listener_that_cannot_connect_costs_the_overrides_between_batches_only
 
 
 def test_an_answer_that_is_made_to_wait_has_the_time_to(tmp_path: Path) -> None:
-    assert api.LONG_TIMEOUT_S > listener.WAIT_S
-    with api.connect("http://127.0.0.1:9", None, api.LONG_TIMEOUT_S) as client:
-        assert client.timeout.read == api.LONG_TIMEOUT_S
+    assert endpoints.LONG_TIMEOUT_S > listener.WAIT_S
+    with endpoints.connect("http://127.0.0.1:9", None, endpoints.LONG_TIMEOUT_S) as client:
+        assert client.timeout.read == endpoints.LONG_TIMEOUT_S

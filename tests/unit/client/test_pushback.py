@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fade_client import pushback
-from fade_client.api import Reply, ServerSchedule
+from fade_client.endpoints import Reply, ServerSchedule
 from fade_client.pushback import Pinned
 from fade_core import scheduler
 from fade_core.errors import SettingError

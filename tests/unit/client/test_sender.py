@@ -11,8 +11,8 @@ import httpx
 import pytest
 import tenacity
 
-from fade_client import api, courier, opening
-from fade_client.api import Api
+from fade_client import courier, endpoints, opening
+from fade_client.endpoints import Api
 from fade_client.frames import StepFrame, pack
 from fade_client.ledger import Ledger
 from fade_client.spool import SpoolWriter, rejected_path
@@ -262,6 +262,6 @@ def test_the_request_log_of_httpx_is_spared(
 
 def test_a_key_is_sent_as_a_bearer_token(tmp_path: Path) -> None:
     options = resolved(tmp_path, server="http://127.0.0.1:1/base/", api_key="secret")
-    with api.connect(options.server, options.api_key) as client:
+    with endpoints.connect(options.server, options.api_key) as client:
         assert client.headers["Authorization"] == "Bearer secret"
         assert str(client.base_url) == "http://127.0.0.1:1/base/api/v1/"

@@ -8,7 +8,7 @@ import httpx
 import pytest
 import tenacity
 
-from fade_client.api import MAX_RETRY_AFTER_S, Api, Reply
+from fade_client.endpoints import MAX_RETRY_AFTER_S, Api, Reply
 from fade_client.errors import DeliveryError, Refused, RunUnknown, Unavailable
 from fade_core.scheduler import Override
 
