@@ -55,6 +55,22 @@ def records(steps: int, seed: int = 0) -> Iterator[dict[str, Any]]:
             "train_infer_k3": 0.001 * math.exp(z),
             "head_rank1_share": 0.6 + z,
             "delta": 1.0,
+            "kl_ratio_excess_z": 20.0 * z,
+            "kl_k1_per_token": 0.01 + z / 10,
+            "kl_k1_per_token_stderr": 0.002,
+            "kl_k3_per_token": 0.01 * math.exp(z) if t else 0.0,
+            "kl_k3_top_share": 0.05 + z / 10,
+            "kl_k3_clamped_share": 0.0,
+            "kl_tokens": 5000.0,
+            "kl_drift_ess": 0.99,
+            "apa_residual_rms": 10.0 * math.exp(z) * 0.98 ** min(t, 60),
+            "apa_residual_mean": z - 0.1,
+            "apa_residual_mean_stderr": 0.02,
+            "apa_slope": 0.05 + z,
+            "apa_r_squared": 0.1,
+            "apa_unreachable_share": 0.2,
+            "awr_ess": 0.7,
+            "explained_variance": 0.5,
         }
 
 

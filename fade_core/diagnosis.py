@@ -74,7 +74,11 @@ def _has(state: State, name: str) -> bool:
 
 
 def diagnose(
-    records: Iterable[Mapping[str, Any]], *, run: str = "", log_format: str = ""
+    records: Iterable[Mapping[str, Any]],
+    *,
+    run: str = "",
+    log_format: str = "",
+    standing: Iterable[Finding] = (),
 ) -> Report:
     """Read a whole run.
 
@@ -82,6 +86,7 @@ def diagnose(
         records: As ``Monitor.step`` takes them, in the order they were logged.
         run: Its name.
         log_format: Of the log it came from.
+        standing: Findings that hold for the whole run, such as those of its configuration.
 
     Returns:
         The report.
@@ -100,11 +105,17 @@ def diagnose(
         if after is not state:
             ledger = fold(ledger, after.last_step, findings)
         state = after
-    return summarise(monitor, state, ledger, run=run, log_format=log_format)
+    return summarise(monitor, state, ledger, run=run, log_format=log_format, standing=standing)
 
 
 def summarise(
-    monitor: Monitor, state: State, ledger: Ledger, *, run: str = "", log_format: str = ""
+    monitor: Monitor,
+    state: State,
+    ledger: Ledger,
+    *,
+    run: str = "",
+    log_format: str = "",
+    standing: Iterable[Finding] = (),
 ) -> Report:
     """Put the incidents of a run together: the cause before its symptoms, one headline.
 
@@ -114,11 +125,13 @@ def summarise(
         ledger: With the incidents up to it.
         run: Its name.
         log_format: Of the log it came from.
+        standing: Findings that hold for the whole run; after what was seen to go wrong.
 
     Returns:
         The report.
     """
-    incidents = ordered((*ledger.closed, *ledger.open.values()))
+    seen = ordered((*ledger.closed, *ledger.open.values()))
+    incidents = _with_standing(seen, standing)
     covered = coverage(monitor, state)
     view = View(state.last_step, state.records - 1, state.first_step or 0, state.tracks, {})
     entropy = state.tracks.get("entropy")
@@ -134,6 +147,16 @@ def summarise(
         forecast,
         reward_law(entropy, score_track(view)),
     )
+
+
+def _with_standing(seen: tuple[Incident, ...], standing: Iterable[Finding]) -> tuple[Incident, ...]:
+    """Put what holds of the whole run between the serious incidents and the infos."""
+    known = [Incident(each, each.onset_step, each.step) for each in standing]
+    serious = [each for each in seen if each.worst.severity != "info"]
+    infos = [each for each in seen if each.worst.severity == "info"]
+    grave = [each for each in known if each.worst.severity != "info"]
+    mild = [each for each in known if each.worst.severity == "info"]
+    return (*serious, *grave, *infos, *mild)
 
 
 def ordered(incidents: Iterable[Incident]) -> tuple[Incident, ...]:

@@ -79,8 +79,13 @@ class KLStatistics:
     sequences: int
 
     def as_extra(self) -> dict[str, float]:
-        """Return the statistics as extra fields of a step record, ``kl_`` before each name."""
-        return {f"kl_{name}": float(number) for name, number in asdict(self).items()}
+        """Return the statistics as extra fields of a step record, ``kl_`` before each name.
+
+        ``nan`` here is a statistic that was not measured, so it is left out; the names are in
+        ``fade_core.records.EXTRAS``.
+        """
+        named = {f"kl_{name}": float(number) for name, number in asdict(self).items()}
+        return {name: number for name, number in named.items() if not math.isnan(number)}
 
 
 def kl_statistics(

@@ -5,6 +5,7 @@ Shapes: ``N`` sequences, ``T`` token positions. The losses with gradients are in
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -42,8 +43,13 @@ class ApaStatistics:
     tokens: int
 
     def as_extra(self) -> dict[str, float]:
-        """Return the statistics as extra fields of a step record, ``apa_`` before each name."""
-        return {f"apa_{name}": float(number) for name, number in asdict(self).items()}
+        """Return the statistics as extra fields of a step record, ``apa_`` before each name.
+
+        ``nan`` here is a statistic that was not measured, so it is left out; the names are in
+        ``fade_core.records.EXTRAS``.
+        """
+        named = {f"apa_{name}": float(number) for name, number in asdict(self).items()}
+        return {name: number for name, number in named.items() if not math.isnan(number)}
 
 
 def apa_statistics(
@@ -127,6 +133,32 @@ def awr_effective_fraction(
     # Scaled by the largest first: exp of a large exponent would overflow.
     weight = np.exp(exponent - exponent.max())
     return float(weight.sum() ** 2 / (len(weight) * (weight**2).sum()))
+
+
+def kl_slope(kl_history: Sequence[float]) -> tuple[float, float]:
+    """Return the slope of the KL over the last steps, and its standard error.
+
+    APA's claim is that the KL to the start levels off while the reward rises.
+
+    Source: least squares.
+
+    Args:
+        kl_history: One KL a step, nats, at least three.
+
+    Returns:
+        Nats a step; ``nan`` twice for fewer than three steps.
+
+    >>> kl_slope([0.0, 1.0, 2.0])[0]
+    1.0
+    """
+    count = len(kl_history)
+    if count < 3:
+        return math.nan, math.nan
+    centre, level = (count - 1) / 2, sum(kl_history) / count
+    sxx = sum((i - centre) ** 2 for i in range(count))
+    slope = sum((i - centre) * (kl - level) for i, kl in enumerate(kl_history)) / sxx
+    left = sum((kl - level - slope * (i - centre)) ** 2 for i, kl in enumerate(kl_history))
+    return slope, math.sqrt(left / (count - 2) / sxx)
 
 
 def explained_variance(returns: ArrayLike, values: ArrayLike) -> float:

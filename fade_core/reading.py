@@ -24,9 +24,12 @@ LINEAR = (
     "accuracy", "reward_mean", "reward_std", "zero_variance_fraction", "all_solved_fraction",
     "none_solved_fraction", "clip_fraction_high", "clip_fraction_low", "ratio_ess",
     "truncated_fraction", "prompt_ess", "head_rank1_share", "staleness", "held_out",
+    "kl_ratio_excess_z", "kl_k3_per_token", "kl_drift_ess", "apa_slope", "apa_r_squared",
+    "apa_unreachable_share", "awr_ess", "explained_variance",
 )  # fmt: skip
 POSITIVE = (
     "kl", "grad_norm", "response_length_mean", "train_infer_abs_logprob_diff", "train_infer_k3",
+    "apa_residual_rms",
 )  # fmt: skip
 TRANSFORMS: dict[str, Callable[[float], float | None]] = {
     "entropy": _log,
@@ -38,6 +41,9 @@ HELD_OUT = (
     "eval_rewards/accuracy_reward/mean", "val_score",
 )  # fmt: skip
 """Names under which a score on held-out prompts is recognised, best first."""
+CLAMPED = ("kl_k1_clamped_share", "kl_k2_clamped_share", "kl_k3_clamped_share")
+LEAST_TOKENS = 2000
+"""Of which 0.1 % are two: below it the share of the largest tokens is that of one."""
 
 
 def read(
@@ -66,9 +72,10 @@ def read(
             finite["held_out"] = finite[name]
             break
     values = derive(finite)
-    for name, transform in TRANSFORMS.items():
-        if name in finite:
-            value = transform(finite[name])
+    for name, raw in finite.items():
+        transform = TRANSFORMS.get(name)
+        if transform is not None:
+            value = transform(raw)
             if value is not None:
                 values[name] = value
     return values, bad, {k: finite[k] for k in ("alpha", "delta") if k in finite}
@@ -106,7 +113,9 @@ def derive(record: Mapping[str, Any]) -> dict[str, float]:
     ``log_mass_ratio`` is ln(m_S / m_F), each mass at least a thousandth of the other; ``tails``
     is ln((kurtosis + 3) (1 - z)): groups without variance, a share z, raise the kurtosis of the
     rest by 1 / (1 - z) by construction; ``mass_offset`` is the solve rate where the mass is
-    minus the one where the prompts are.
+    minus the one where the prompts are; ``kl_k1_z`` and ``apa_mean_z`` are means in their
+    standard errors, ``kl_clamped_share`` is the largest of three, and ``kl_top_share`` is read
+    from 2,000 tokens on, because 0.1 % of fewer says nothing.
 
     Args:
         record: Finite values by their canonical names.
@@ -130,6 +139,7 @@ def derive(record: Mapping[str, Any]) -> dict[str, float]:
     if _is_mass(masses) and _is_mass(prompts):
         found["mass_offset"] = _centre(masses) - _centre(prompts)
     _derive_pass(record.get("pass_at_k"), found)
+    _derive_kl(record, found)
     return found
 
 
@@ -150,6 +160,16 @@ def _derive_pass(pass_at_k: Any, found: dict[str, float]) -> None:
         by_k = sorted((int(k), value) for k, value in pass_at_k.items() if str(k).isdigit())
         if by_k and by_k[0][0] < by_k[-1][0]:
             found["pass_few"], found["pass_many"] = by_k[0][1], by_k[-1][1]
+
+
+def _derive_kl(record: Mapping[str, Any], found: dict[str, float]) -> None:
+    for signal, mean in (("kl_k1_z", "kl_k1_per_token"), ("apa_mean_z", "apa_residual_mean")):
+        if mean in record and record.get(f"{mean}_stderr", 0.0) > TINY:
+            found[signal] = record[mean] / record[f"{mean}_stderr"]
+    if any(name in record for name in CLAMPED):
+        found["kl_clamped_share"] = max(record.get(name, 0.0) for name in CLAMPED)
+    if record.get("kl_tokens", 0.0) >= LEAST_TOKENS and "kl_k3_top_share" in record:
+        found["kl_top_share"] = record["kl_k3_top_share"]
 
 
 def _centre(weights: list[float]) -> float:

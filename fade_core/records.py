@@ -109,6 +109,54 @@ FIELDS: dict[str, Field] = {
 }  # fmt: skip
 """Every canonical field by its name, apart from ``step``, ``pass_at_k`` and ``extra``."""
 
+EXTRAS: dict[str, Field] = {
+    "kl_k1_per_token": _free("kl", "nats a token", "mean of d = log p - log p_ref"),
+    "kl_k1_per_token_stderr": _positive("kl", "nats a token", "its standard error, by sequence"),
+    "kl_k3_per_token": _positive("kl", "nats a token", "mean of e^-d - 1 + d"),
+    "kl_k3_per_token_stderr": _positive("kl", "nats a token", "its standard error, by sequence"),
+    "kl_k1_per_sequence": _free("kl", "nats a sequence", "mean over sequences of the sum of d"),
+    "kl_k1_per_sequence_stderr": _positive("kl", "nats a sequence", "its standard error"),
+    "kl_k3_per_sequence": _positive("kl", "nats a sequence", "the same of k3"),
+    "kl_k3_per_sequence_stderr": _positive("kl", "nats a sequence", "its standard error"),
+    "kl_ratio_excess_per_token": _free("kl", "", "mean(ref/pi) - 1 = k3 - k1; 0 where pi sampled"),
+    "kl_ratio_excess_stderr": _positive("kl", "", "its standard error, by sequence"),
+    "kl_ratio_excess_z": _free("kl", "standard errors", "the two divided: the sampling test"),
+    "kl_k3_median_per_token": _positive("kl", "nats a token", "median of k3"),
+    "kl_k3_trimmed_per_token": _positive("kl", "nats a token", "mean of k3 less 1 % at each end"),
+    "kl_k3_top_share": _fraction("kl", "share of the sum of k3 in the largest 0.1 % of tokens"),
+    "kl_k1_clamped_share": _fraction("kl", "tokens where a clamped k1 has no gradient"),
+    "kl_k2_clamped_share": _fraction("kl", "tokens where a clamped k2 has no gradient"),
+    "kl_k3_clamped_share": _fraction("kl", "tokens where a clamped k3 has no gradient"),
+    "kl_drift_k1_per_token": _free("kl", "nats a token", "k1 of the policy from its sampler"),
+    "kl_drift_k3_per_token": _positive("kl", "nats a token", "k3 of the policy from its sampler"),
+    "kl_drift_ess": _fraction("kl", "effective share of tokens under the ratios pi/sampler"),
+    "kl_drift_chi2": _free("kl", "", "mean of the squared ratio pi/sampler, less 1"),
+    "kl_tokens": _positive("kl", "tokens", "tokens that were counted"),
+    "kl_sequences": _positive("kl", "sequences", "sequences that were counted"),
+    "apa_residual_rms": _positive("apa", "nats", "root mean square of d - A/lambda"),
+    "apa_residual_mean": _free("apa", "nats", "mean of d - A/lambda; tends to -log Z <= 0"),
+    "apa_residual_mean_stderr": _positive("apa", "nats", "its standard error, by sequence"),
+    "apa_slope": _free("apa", "nats a unit of A", "slope of d on A; rises toward 1/lambda"),
+    "apa_r_squared": _fraction("apa", "share of the variance of d that A explains"),
+    "apa_unreachable_share": _fraction("apa", "tokens whose target is beyond 5 nats"),
+    "apa_tokens": _positive("apa", "tokens", "tokens that were counted"),
+    "apa_kl_slope": _free("apa", "nats a token a step", "slope of k3 over the last steps"),
+    "apa_kl_slope_stderr": _positive("apa", "nats a token a step", "its standard error"),
+    "awr_ess": _fraction("apa", "effective share of tokens under AWR's weights exp(A/lambda)"),
+    "explained_variance": Field(
+        "apa", "", -math.inf, 1.0, "share of the returns' variance that the critic explains"
+    ),
+}
+"""Names outside ``FIELDS`` that mean the same everywhere: what ``fade_core.kl_monitor`` and
+``fade_core.losses`` measure. ``d = log p - log p_ref`` of the sampled tokens."""
+
+
+def extras_table() -> str:
+    """Return ``EXTRAS`` as a Markdown table, for the page on KL."""
+    rows = [f"| `{name}` | {each.unit} | {each.description} |" for name, each in EXTRAS.items()]
+    return "\n".join(["| name | unit | what it is |", "|---|---|---|", *rows])
+
+
 SCALARS = tuple(name for name, field in FIELDS.items() if field.kind == "scalar")
 VECTORS = tuple(name for name, field in FIELDS.items() if field.kind == "vector")
 

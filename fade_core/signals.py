@@ -20,6 +20,8 @@ PAST_BLOCKS = 32
 """Blocks that hold the whole past; at this number neighbours are merged two by two."""
 
 NOISE_MEMORY = 50
+FOUR_SIGMA = 4.0 / 1.128
+"""In mean changes from one value to the next."""
 YOUNG = 20
 FALLOFF = 3.5
 """Largest power of the step that counts as ordinary learning: signal ~ step ** 3.5."""
@@ -116,7 +118,9 @@ def update(track: Track, value: float, index: int) -> Track:
         # Zero so far: the first change is all that is known of the noise.
         cut = change if change < 2.0 * noise or noise == 0.0 else 2.0 * noise
         noise += (cut - noise) / (count if count < NOISE_MEMORY else NOISE_MEMORY)
-        mean += (level - mean + _clip(value - level, 4.0 * noise / 1.128)) / MEAN_OF
+        off, limit = value - level, FOUR_SIGMA * noise
+        off = limit if off > limit else -limit if off < -limit else off
+        mean += (level - mean + off) / MEAN_OF
     if count <= NOISE_MEMORY:
         start_noise = noise
     if count <= 3 or mean > high:

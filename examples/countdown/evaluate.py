@@ -14,7 +14,7 @@ from fade_core.passk import pass_at_k
 from fade_core.torch.entropy import token_entropy
 from fade_core.torch.spectrum import head_spectrum
 from model import Policy, Samples
-from monitor import kl_to_start, start_log_probs
+from monitor import answer_log_probs, kl_to_start
 from task import ProblemSource, rewards
 
 PASS_AT = (1, 4, 16, 64)
@@ -86,7 +86,7 @@ class Evaluator:
 
     def _kl(self, start: Policy, samples: Samples) -> KLStatistics:
         answers_PGA = samples.answers_PGA[:, :KL_SAMPLES]
-        start_BA = start_log_probs(start, self._prompts_PQ, answers_PGA)
+        start_BA = answer_log_probs(start, self._prompts_PQ, answers_PGA)
         return kl_to_start(samples.log_probs_PGA[:, :KL_SAMPLES].flatten(0, 1), start_BA)
 
     def solve_rate(self, policy: Policy, num_samples: int) -> float:

@@ -9,6 +9,7 @@ line, the advantages; ``grpo`` is only observed by the hook, ``fade`` is steered
 import argparse
 import copy
 import json
+import math
 import pickle
 import sys
 from dataclasses import asdict, dataclass, field
@@ -22,7 +23,7 @@ from arms import Arm, arm_names, parse_arm
 from evaluate import Evaluator, grade
 from fade_core.errors import FadeError
 from model import Policy
-from monitor import describe, start_log_probs
+from monitor import Describer, answer_log_probs, drift
 from objective import ArmObjective
 from penalty import DEFAULT_BETA, KL, KL_NAMES, parse_kl
 from ppo import PPOConfig, update
@@ -104,18 +105,19 @@ def train(
     start = copy.deepcopy(policy)
     objective = ArmObjective(arm, settings.ppo.clip, settings.kl)
     result = Result(settings.label(arm), seed, sum(part.numel() for part in policy.parameters()))
+    describer = Describer(arm, settings.ppo.learning_rate)
     for step in range(settings.steps):
         measured: dict[str, Any] = {}
         if step % settings.eval_every == 0:
             measured = _evaluate(evaluator, policy, start, step, result)
         prompts, _ = source.draw(settings.prompts)
         rollouts = policy.sample(prompts, settings.group_size, generator)
-        start_BA = start_log_probs(start, prompts, rollouts.answers_PGA)
+        start_BA = answer_log_probs(start, prompts, rollouts.answers_PGA)
         rewards = grade(prompts, rollouts)
         schedule = run.schedule if run is not None else None
         advantages = arm.weigh(rewards, schedule)  # for `fade`: schedule.advantages(rewards)
         advantages = objective.charge(advantages, rollouts, start_BA)
-        measured |= describe(arm, rollouts, start_BA, advantages, settings.ppo.learning_rate)
+        measured |= describer.describe(rollouts, start_BA, advantages)
         stats = update(
             policy, optimizer, prompts, rollouts, start_BA, advantages, objective, settings.ppo,
             generator,
@@ -123,10 +125,10 @@ def train(
         result.losses.append(stats.loss)
         if run is not None:
             run.log_step(
-                step=step, rewards=rewards, advantages=advantages, **asdict(stats), **measured
-            )
-        solve_rate = float(rewards.mean())
-        on_step("train", step + 1, settings.steps, solve_rate, measured["entropy"])
+                step=step, rewards=rewards, advantages=advantages, **asdict(stats), **measured,
+                **drift(policy, prompts, rollouts, start_BA),
+            )  # fmt: skip
+        on_step("train", step + 1, settings.steps, float(rewards.mean()), measured["entropy"])
     measured = _evaluate(evaluator, policy, start, settings.steps, result)
     if run is not None:
         run.log_step(step=settings.steps, **measured)
@@ -138,10 +140,10 @@ def _evaluate(
 ) -> dict[str, Any]:
     evaluation = evaluator.evaluate(policy, start)
     result.evals.append({"step": step, **evaluation.to_json()})
-    return {
-        "pass_at_k": evaluation.pass_at_k,
-        "head_rank1_share": evaluation.head_rank1_share,
-    }
+    measured: dict[str, Any] = {"pass_at_k": evaluation.pass_at_k}
+    if not math.isnan(evaluation.head_rank1_share):  # there is no update before the first step
+        measured["head_rank1_share"] = evaluation.head_rank1_share
+    return measured
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:

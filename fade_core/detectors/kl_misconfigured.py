@@ -1,132 +1,107 @@
-"""A KL penalty that does not do what its name says: by configuration, or by what is seen."""
+"""A KL penalty that does not act on the tokens that it is for, by what is seen of a run.
 
-from dataclasses import dataclass
+What its configuration says is judged by ``fade_core.kl_audit``.
+"""
 
-from fade_core.detectors.kl_finding import KLFinding
-from fade_core.findings import Severity
-from fade_core.kl_audit.audit import Audit
-from fade_core.kl_monitor import KLStatistics
-from fade_core.kl_table import Verdict
+from typing import NamedTuple
 
-NAME = "kl_misconfigured"
+from fade_core.detectors.watch import OFF, Watch, advance, finding
+from fade_core.findings import Finding, Text, View
 
-SEVERITIES: dict[Verdict, Severity] = {
-    Verdict.BIASED: "warning",
-    Verdict.NOT_A_REFERENCE_KL: "info",
-    Verdict.NO_REGULARISATION: "critical",
-    Verdict.DOES_NOT_RUN: "critical",
+ID = "kl_misconfigured"
+NEEDS = (
+    "kl_k1_clamped_share",
+    "kl_k2_clamped_share",
+    "kl_k3_clamped_share",
+    ("kl_k3_top_share", "kl_tokens"),
+    "kl_k3_per_token",
+)
+SIGNALS = ("kl_clamped_share", "kl_top_share", "kl_k3_per_token")
+CLAMPED, HEAVY = 1e-3, 0.5
+FROZEN, FROZEN_RECORDS = 1e-7, 200
+TEXTS = {
+    "clamped": Text(
+        "The KL penalty is clamped where it is needed: the farthest tokens feel no force back.",
+        "These tokens go on drifting, whatever beta is.",
+        ("Raise the clamp, use k1 in the reward, or a larger beta.",),
+    ),
+    "heavy_tail": Text(
+        "A few tokens make the whole KL: half of k3 is in a thousandth of the tokens.",
+        "The mean of k3, and a penalty on it, follow these tokens and nothing else.",
+        ("Read the median and the trimmed mean of k3, and look at those tokens.",),
+    ),
+    "frozen": Text(
+        "The policy does not leave its reference: its KL stays at rounding.",
+        "Nothing is learned as long as that is so.",
+        ("Check the learning rate and the advantages; lower beta if it outweighs the reward.",),
+    ),
 }
-"""Of the verdicts that are a finding at all."""
 
 
-def from_audit(audit: Audit) -> KLFinding | None:
-    """Turn an audit into a finding at the start of a run.
+class State(NamedTuple):
+    """The alarm, what it is about, and the records in a row at the reference."""
 
-    Says that the configuration does not follow the gradient of sequence-level reverse KL, never
-    that the run will fail: K3 in the loss is stable in practice, and many recipes use no KL.
-
-    Source: Shah et al., arXiv:2512.21852; ``docs/kl.md``.
-
-    Args:
-        audit: From ``fade_core.kl_audit.audit``.
-
-    Returns:
-        A finding; None where the verdict is good, unknown, or no KL was asked for.
-    """
-    errors = [remark.id for remark in audit.remarks if remark.severity == "error"]
-    if not audit.asked or audit.verdict not in SEVERITIES:
-        return None
-    evidence: dict[str, float | str] = {
-        "verdict": audit.verdict.value,
-        "reason": audit.reason,
-        "expected_gradient": audit.on_policy,
-        "confidence": audit.confidence,
-        "rules": ", ".join(remark.id for remark in audit.remarks),
-    }
-    severity = "critical" if errors else SEVERITIES[audit.verdict]
-    return KLFinding(NAME, severity, evidence, audit.change)
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Thresholds.
-
-    Attributes:
-        clamped_share: Share of tokens without gradient by a clamp, in [0, 1].
-        top_share: Share of k3 in the largest 0.1 % of tokens, in [0, 1].
-        least_tokens: Below this many tokens 0.1 % of them says nothing.
-        frozen_k3_per_token: KL below this is a policy that does not move, nats.
-        frozen_steps: Consecutive such steps that make a finding.
-        steps: Consecutive steps that make any other finding.
-    """
-
-    clamped_share: float = 1e-3
-    top_share: float = 0.5
-    least_tokens: int = 2000
-    frozen_k3_per_token: float = 1e-7
-    frozen_steps: int = 200
-    steps: int = 3
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Consecutive steps with clamped tokens, a heavy tail, and no movement at all."""
-
-    clamped: int = 0
-    heavy: int = 0
+    watch: Watch = OFF
+    variant: str = ""
     frozen: int = 0
 
 
-def step(
-    state: State, seen: KLStatistics, settings: Settings = Settings()
-) -> tuple[State, KLFinding | None]:
-    """Look at one step of a run that has a KL penalty.
+START = State()
 
-    Source: derived; limits are proposals, to be calibrated on real runs.
 
-    Args:
-        state: From the step before; ``State()`` at first.
-        seen: The step's statistics, with the trainer's clamp.
-        settings: Thresholds.
+def step(state: State, view: View) -> tuple[State, Finding | None]:
+    """Advance by one record, the shares as medians of five.
 
-    Returns:
-        The next state, and a finding or None.
+        clamped    = largest share of tokens without gradient by a clamp / 0.001
+        heavy_tail = share of k3 in the largest 0.1 % of tokens / 0.5
+        frozen     = records in a row with k3 below 1e-7 nats a token / 200
+        score = the largest
+
+    A warning for clamped tokens; the other two are an ``info``, for they harm nothing yet.
+
+    Good at: a penalty that is on and does nothing. Bad at: the wrong estimator or placement,
+    which no statistic shows; that is the audit's (``fadewatch audit kl``).
+
+    Source: the trainers' clamps as ``fade_core.kl_audit`` reads them; the limits are ours.
+
+    >>> from fade_core.monitor import first_alert
+    >>> shares = [0.0] * 40 + [0.01] * 40
+    >>> first_alert(
+    ...     "kl_misconfigured",
+    ...     [{"step": t, "kl_k3_clamped_share": x} for t, x in enumerate(shares)],
+    ... )
+    (44, 'warning')
     """
-    clamped = max(seen.k1_clamped_share, seen.k2_clamped_share, seen.k3_clamped_share)
-    heavy = seen.tokens >= settings.least_tokens and seen.k3_top_share > settings.top_share
-    frozen = seen.k3_per_token < settings.frozen_k3_per_token
-    following = State(
-        clamped=state.clamped + 1 if clamped > settings.clamped_share else 0,
-        heavy=state.heavy + 1 if heavy else 0,
-        frozen=state.frozen + 1 if frozen else 0,
-    )
-    if following.clamped >= settings.steps:
-        evidence = {
-            "k1_clamped_share": seen.k1_clamped_share,
-            "k2_clamped_share": seen.k2_clamped_share,
-            "k3_clamped_share": seen.k3_clamped_share,
-        }
-        return following, _finding(
-            "warning", evidence, "the clamped tokens are the farthest and feel no restoring "
-            "force: raise the clamp, use K1 in the reward, or a larger beta"
-        )  # fmt: skip
-    if following.heavy >= settings.steps:
-        evidence = {
-            "k3_top_share": seen.k3_top_share,
-            "k3_median_per_token": seen.k3_median_per_token,
-            "k3_trimmed_per_token": seen.k3_trimmed_per_token,
-        }
-        return following, _finding(
-            "info", evidence, "a few tokens make the mean of k3: read the median and the "
-            "trimmed mean, and look at those tokens"
-        )  # fmt: skip
-    if following.frozen >= settings.frozen_steps:
-        return following, _finding(
-            "info", {"k3_per_token": seen.k3_per_token}, "the policy does not leave its "
-            "reference: beta dominates, or nothing is learned"
-        )  # fmt: skip
-    return following, None
+    if any(view.fresh(name) for name in SIGNALS):
+        state = _advance(state, view)
+    if not state.watch.on:
+        return state, None
+    evidence = {
+        "clamped_share": _level(view, "kl_clamped_share"),
+        "k3_top_share": _level(view, "kl_top_share"),
+        "k3_per_token": _level(view, "kl_k3_per_token"),
+    }
+    text = TEXTS[state.variant]
+    return state, finding(ID, state.watch, view, evidence, text, variant=state.variant)
 
 
-def _finding(severity: Severity, evidence: dict[str, float], advice: str) -> KLFinding:
-    return KLFinding(NAME, severity, dict(evidence), advice)
+def _advance(state: State, view: View) -> State:
+    kl = view.fresh("kl_k3_per_token")
+    frozen = state.frozen
+    if kl is not None:
+        frozen = min(frozen + 1, FROZEN_RECORDS) if kl.value < FROZEN else 0
+    scores = {
+        "clamped": _level(view, "kl_clamped_share") / CLAMPED,
+        "heavy_tail": _level(view, "kl_top_share") / HEAVY,
+        "frozen": frozen / FROZEN_RECORDS,
+    }
+    is_clamped = scores["clamped"] >= 1.0
+    variant = "clamped" if is_clamped else max(scores, key=scores.__getitem__)
+    score = scores[variant]
+    watch = advance(state.watch, view.step, score, ceiling=2 if is_clamped else 1)
+    return State(watch, variant if score >= 1.0 else state.variant, frozen)
+
+
+def _level(view: View, name: str) -> float:
+    track = view.tracks.get(name)
+    return 0.0 if track is None else track.level

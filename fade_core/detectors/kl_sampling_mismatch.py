@@ -1,140 +1,125 @@
-"""Tokens that were not drawn from the policy that scores them.
+"""Tokens that were not drawn from the policy that scores them."""
 
-    z = (mean(ref/pi) - 1) / stderr
+from typing import NamedTuple
 
-is 0 on average where pi sampled. Temperature below 1, top-p or top-k push it down, temperature
-above 1 up; a persistent negative k1 beside a positive k3 says the same.
-"""
+from fade_core.detectors.outcome import harmed
+from fade_core.detectors.watch import HOLD, OFF, Watch, advance, finding
+from fade_core.findings import Finding, Text, View
 
-import math
-from dataclasses import dataclass
-
-from fade_core.detectors.kl_finding import KLFinding
-from fade_core.kl_monitor import KLStatistics
-
-NAME = "kl_sampling_mismatch"
-ADVICE = (
-    "compare the sampler with the scorer: temperature, top-p and top-k, the age of the weights, "
-    "the engine's numerics; beta cannot cure this"
+ID = "kl_sampling_mismatch"
+NEEDS = (
+    "kl_ratio_excess_z",
+    ("kl_k1_per_token", "kl_k1_per_token_stderr"),
+    "kl_k3_per_token",
+    "kl_drift_ess",
 )
+SIGNALS = ("kl_ratio_excess_z", "kl_k1_z", "kl_k3_per_token", "kl_drift_ess")
+Z, NEGATIVE_Z = 5.0, 3.0
+REFERENCE_KL = 1e-4
+"""Two passes in bfloat16 differ by about 0.01 nat a token, a k3 of 5e-5."""
+LOST_ESS, FAR_ESS = 0.1, 0.5
+COMPARE = (
+    "Compare the sampler with the scorer: temperature, top-p and top-k, the age of the weights, "
+    "the engine's numerics.",
+    "Correct for it: TRL vllm_importance_sampling_correction=True, verl "
+    "algorithm.rollout_correction.rollout_is=token, OpenRLHF "
+    "--algo.advantage.is_correction_enable.",
+)
+BIASED = "Every estimate of the KL is biased by it, and beta cannot cure that."
+TEXTS = {
+    "colder": Text(
+        "Tokens are sampled colder, or truncated, than they are scored.", BIASED, COMPARE
+    ),
+    "hotter": Text("Tokens are sampled hotter than they are scored.", BIASED, COMPARE),
+    "reference": Text(
+        "The policy differs from its reference before any update.",
+        "The penalty pulls to something else than the start of the run.",
+        (
+            "Compare the two: weights, adapters, dropout, prompt rendering, expert routing.",
+            "If the run goes on from a checkpoint, that may be meant: then pass over this.",
+        ),
+    ),
+    "drift": Text(
+        "The policy is far from the one that sampled its batch.",
+        "The ratios leave few tokens in effect, so the batch teaches less than it holds.",
+        ("Take fewer or smaller optimizer steps on a batch, or fresher rollouts.",),
+    ),
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Thresholds.
+class State(NamedTuple):
+    """The alarm, and what it is about."""
 
-    Attributes:
-        z: Standard errors of mean(ref/pi) - 1 that count, > 0.
-        steps: Consecutive steps that make a finding, >= 1.
-        first_step_kl_per_token: KL to the reference at step 0 above this is no rounding, nats.
-        drift_info_k3_per_token: Drift from the sampler worth telling, nats.
-        drift_warning_k3_per_token: Drift worth a warning, nats.
+    watch: Watch = OFF
+    variant: str = ""
+
+
+START = State()
+
+
+def step(state: State, view: View) -> tuple[State, Finding | None]:
+    """Advance by one record, with z = (mean(ref/pi) - 1) / standard error; medians of five.
+
+        colder, hotter = max(|z| / 5, -k1 / (3 standard errors of k1))
+        reference      = k3 at the first record, where that is step 0 or 1 / 1e-4 nats a token
+        drift          = (1 - effective share of tokens under pi/sampler) / 0.1
+        score = the largest
+
+    z is 0 on average wherever pi sampled: temperature below 1, top-p or top-k push it down, a
+    temperature above 1 up, and a k1 below zero says the same. The drift alone is an ``info``
+    until half of the tokens are lost. Critical only once the score is harmed too.
+
+    Good at: a wrong temperature or truncation, within a few hundred sequences and in the unit
+    of its own noise. Bad at: a policy so far from its reference that a batch does not hold the
+    tail of ref/pi (then z is low by chance); a sampler that differs where the reference does not;
+    ``train_infer_mismatch`` compares with the sampler itself.
+
+    Source: mean(k3) - mean(k1) = mean(ref/pi) - 1, Schulman 2020, "Approximating KL divergence";
+    the exact values for several samplers are in ``docs/kl.md``.
+
+    >>> from fade_core.monitor import first_alert
+    >>> z = [0.5 * (-1) ** t for t in range(40)] + [-12.0] * 20
+    >>> first_alert(
+    ...     "kl_sampling_mismatch",
+    ...     [{"step": t, "kl_ratio_excess_z": x} for t, x in enumerate(z)],
+    ... )
+    (44, 'warning')
     """
-
-    z: float = 5.0
-    steps: int = 3
-    first_step_kl_per_token: float = 1e-6
-    drift_info_k3_per_token: float = 1e-3
-    drift_warning_k3_per_token: float = 1e-2
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What is carried from step to step.
-
-    Attributes:
-        steps_seen: Steps so far.
-        low: Consecutive steps with z below the limit.
-        high: Consecutive steps with z above it.
-        negative: Consecutive steps with k1 below 0 by its error and k3 above 0.
-        drifting: Consecutive steps with drift worth telling.
-    """
-
-    steps_seen: int = 0
-    low: int = 0
-    high: int = 0
-    negative: int = 0
-    drifting: int = 0
-
-
-def step(
-    state: State, seen: KLStatistics, settings: Settings = Settings()
-) -> tuple[State, KLFinding | None]:
-    """Look at one step.
-
-    Good at a wrong temperature or truncation within a few hundred sequences; blind to a sampler
-    that differs where the reference does not. A single step never fires: a z of 5 is a heavy
-    tail as often as a mismatch.
-
-    Source: derived; the exact values of several samplers are in ``docs/kl.md``.
-
-    Args:
-        state: From the step before; ``State()`` at first.
-        seen: The step's statistics.
-        settings: Thresholds.
-
-    Returns:
-        The next state, and a finding or None.
-    """
-    limit = settings.z
-    following = State(
-        steps_seen=state.steps_seen + 1,
-        low=_run(state.low, seen.ratio_excess_z < -limit),
-        high=_run(state.high, seen.ratio_excess_z > limit),
-        negative=_run(state.negative, _negative(seen)),
-        drifting=_run(state.drifting, seen.drift_k3_per_token > settings.drift_info_k3_per_token),
-    )
-    for said in (
-        _first_step(state, seen, settings),
-        _sampling(following, seen, settings),
-        _drift(following, seen, settings),
-    ):
-        if said is not None:
-            return following, said
-    return following, None
-
-
-def _run(length: int, goes_on: bool) -> int:
-    return length + 1 if goes_on else 0
-
-
-def _negative(seen: KLStatistics) -> bool:
-    noise = 2.0 * seen.k1_per_token_stderr
-    return not math.isnan(noise) and seen.k1_per_token < -noise and seen.k3_per_token > 0.0
-
-
-def _first_step(state: State, seen: KLStatistics, settings: Settings) -> KLFinding | None:
-    if state.steps_seen or not seen.k3_per_token > settings.first_step_kl_per_token:
-        return None
-    return KLFinding(
-        NAME,
-        "warning",
-        {"first_step_k3_per_token": seen.k3_per_token},
-        "before any update the policy should equal its reference: compare weights, adapters, "
-        "dropout, prompt rendering and expert routing",
-    )
-
-
-def _sampling(state: State, seen: KLStatistics, settings: Settings) -> KLFinding | None:
-    if max(state.low, state.high, state.negative) < settings.steps:
-        return None
-    hint = "sampled colder or truncated" if state.low or state.negative else "sampled hotter"
-    evidence: dict[str, float | str] = {
-        "ratio_excess_per_token": seen.ratio_excess_per_token,
-        "ratio_excess_z": seen.ratio_excess_z,
-        "k1_per_token": seen.k1_per_token,
-        "k3_per_token": seen.k3_per_token,
-        "looks_like": f"{hint} than it is scored",
+    z, negative = _level(view, "kl_ratio_excess_z"), _level(view, "kl_k1_z")
+    drift = 1.0 - _level(view, "kl_drift_ess", 1.0)
+    sampling = max(abs(z) / Z, -negative / NEGATIVE_Z)
+    scores = {
+        "hotter" if z > 0.0 and negative > -NEGATIVE_Z else "colder": sampling,
+        "reference": _first(view) / REFERENCE_KL,
+        "drift": drift / LOST_ESS,
     }
-    return KLFinding(NAME, "critical", evidence, ADVICE)
-
-
-def _drift(state: State, seen: KLStatistics, settings: Settings) -> KLFinding | None:
-    if state.drifting < settings.steps:
-        return None
-    worse = seen.drift_k3_per_token > settings.drift_warning_k3_per_token
-    evidence: dict[str, float | str] = {
-        "drift_k3_per_token": seen.drift_k3_per_token,
-        "drift_ess": seen.drift_ess,
+    variant = max(scores, key=scores.__getitem__)
+    score = scores[variant]
+    if any(view.fresh(name) for name in SIGNALS):
+        is_drift = variant == "drift" and drift < FAR_ESS and sampling < 1.0
+        watch = advance(
+            state.watch, view.step, score, critical=harmed(view),
+            ceiling=1 if is_drift else 3, hold=1 if variant == "reference" else HOLD,
+        )  # fmt: skip
+        state = State(watch, variant if score >= 1.0 else state.variant)
+    if not state.watch.on:
+        return state, None
+    evidence = {
+        "ratio_excess_z": z,
+        "k1_in_standard_errors": negative,
+        "k3_per_token": _level(view, "kl_k3_per_token"),
+        "drift_effective_share": 1.0 - drift,
     }
-    return KLFinding(NAME, "warning" if worse else "info", evidence, ADVICE)
+    text = TEXTS[state.variant]
+    return state, finding(ID, state.watch, view, evidence, text, variant=state.variant)
+
+
+def _level(view: View, name: str, absent: float = 0.0) -> float:
+    track = view.tracks.get(name)
+    return absent if track is None else track.level
+
+
+def _first(view: View) -> float:
+    """Return k3 before any update, 0 after it."""
+    track = view.fresh("kl_k3_per_token")
+    return track.value if track is not None and view.index == 0 and view.step <= 1 else 0.0

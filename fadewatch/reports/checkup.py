@@ -6,6 +6,7 @@ from typing import Any
 from fade_client.importers.result import ImportedRun
 from fade_core.diagnosis import diagnose
 from fade_core.findings import Severity
+from fade_core.kl_audit.live import config_findings
 from fade_core.report import exit_code, report_json
 
 
@@ -27,11 +28,12 @@ class Checkup:
 
 
 def check(run: ImportedRun, fail_on: Severity) -> Checkup:
-    """Diagnose a run.
+    """Diagnose a run: its records, and the verdict on its KL where the hook stored one.
 
     Args:
         run: As imported; its launches are read one after the other.
         fail_on: Severity from which a finding makes the exit code 1.
     """
-    report = diagnose(run.steps, run=run.name, log_format=run.format)
+    standing = config_findings(run.config)
+    report = diagnose(run.steps, run=run.name, log_format=run.format, standing=standing)
     return Checkup(run, report_json(report), report.paragraph, exit_code(report, fail_on))

@@ -51,12 +51,29 @@ def healthy(t: int, seed: int = 0) -> Record:
         "head_rank1_share": 0.6 + z,
         "pass_at_k": {"1": 0.4 + z, "8": 0.7 + z},
         "held_out": 0.5 + z,
+        "kl_ratio_excess_z": 20.0 * z,
+        "kl_k1_per_token": 0.01 + z / 10,
+        "kl_k1_per_token_stderr": 0.002,
+        "kl_k3_per_token": 0.01 + abs(z) / 10 if t else 0.0,
+        "kl_k3_top_share": 0.05 + z / 10,
+        "kl_k3_clamped_share": 0.0,
+        "kl_tokens": 5000.0,
+        "kl_drift_ess": 0.99 - abs(z) / 10,
+        "apa_residual_rms": 10.0 * 0.98 ** min(t, 60) * (1.0 + z),
+        "apa_residual_mean": -0.1 + z,
+        "apa_residual_mean_stderr": 0.02,
+        "apa_slope": 0.05 + z,
+        "apa_r_squared": 0.1 + z,
+        "apa_unreachable_share": 0.2 + z,
+        "awr_ess": 0.7 + z,
+        "explained_variance": 0.5 + z,
     }
 
 
 Change = Callable[[int, int], Record]
 FAILURES: dict[str, Change] = {
     "advantage_tails": lambda t, s: {"adv_kurtosis": 0.5 * max(0, t - s)},
+    "apa_anomaly": lambda t, s: {"apa_slope": 0.05 - 0.02 * max(0, t - s)},
     "difficulty_misfocus": lambda t, s: {"prompt_ess": max(0.05, 0.6 - 0.02 * max(0, t - s))},
     "diversity_loss": lambda t, s: {
         "pass_at_k": {"1": 0.4 + 0.002 * t, "8": 0.7 - 0.01 * max(0, t - s)}
@@ -65,6 +82,8 @@ FAILURES: dict[str, Change] = {
     "entropy_explosion": lambda t, s: {"entropy": ramp(t, s, 0.08)},
     "gradient_instability": lambda t, s: {"grad_norm": 30.0 if t > s and t % 5 == 0 else 1.0},
     "kl_blowup": lambda t, s: {"kl_k3": 0.01 * ramp(t, s, 0.1)},
+    "kl_misconfigured": lambda t, s: {"kl_k3_clamped_share": 0.0002 * max(0, t - s)},
+    "kl_sampling_mismatch": lambda t, s: {"kl_ratio_excess_z": -1.0 * max(0, t - s)},
     "length_pathology": lambda t, s: {"truncated_fraction": min(1.0, 0.02 * max(0, t - s))},
     "no_learning_signal": lambda _t, _s: {
         "zero_variance_fraction": 1.0, "reward_mean": 0.0, "accuracy": 0.0, "reward_std": 0.0

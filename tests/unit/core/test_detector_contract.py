@@ -18,7 +18,7 @@ from fade_core.monitor import DETECTORS, Detector, Monitor
 from fade_core.reading import HELD_OUT
 from tests.unit.core.streams import FAILURES, advance, alone, failing, findings, healthy
 
-CANONICAL = {*records.FIELDS, "pass_at_k", "held_out", "any"}
+CANONICAL = {*records.FIELDS, *records.EXTRAS, "pass_at_k", "held_out", "any"}
 LOGARITHMIC = {
     "entropy_collapse": "entropy",
     "entropy_explosion": "entropy",

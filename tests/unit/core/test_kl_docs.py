@@ -6,6 +6,7 @@ import pytest
 
 from fade_core.kl_audit.examples import trainer_table
 from fade_core.kl_audit.rules import RULES
+from fade_core.records import extras_table
 from fade_core.torch.kl_report import configuration_table
 from tests.helpers import ROOT
 
@@ -20,7 +21,11 @@ def section(name: str) -> str:
 
 @pytest.mark.parametrize(
     ("name", "table"),
-    [("configurations", configuration_table), ("trainers", trainer_table)],
+    [
+        ("configurations", configuration_table),
+        ("trainers", trainer_table),
+        ("extras", extras_table),
+    ],
 )
 def test_the_page_shows_the_data(name: str, table: object) -> None:
     assert callable(table)

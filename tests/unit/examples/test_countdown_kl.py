@@ -20,7 +20,7 @@ from fade_core.torch import losses
 from fade_core.torch.kl import Batch, penalty_loss
 from fadewatch import cli, demo_plan
 from model import ModelConfig, Policy, Samples, chosen_log_probs
-from monitor import start_log_probs
+from monitor import answer_log_probs
 from objective import ArmObjective
 from penalty import DEFAULT_BETA, KL, KL_NAMES, parse_kl
 from ppo import PPOConfig, clipped_loss
@@ -43,7 +43,7 @@ def drawn() -> tuple[Policy, Tensor, Samples, Tensor]:
     policy, start = policy_of(0), policy_of(1)
     prompts, _ = ProblemSource("train", 0).draw(6)
     samples = policy.sample(prompts, 4, torch.Generator().manual_seed(0))
-    return policy, prompts, samples, start_log_probs(start, prompts, samples.answers_PGA)
+    return policy, prompts, samples, answer_log_probs(start, prompts, samples.answers_PGA)
 
 
 def gradient(policy: Policy, prompts: Tensor, samples: Samples, loss_of: Any) -> Tensor:
@@ -248,9 +248,15 @@ def test_the_hook_gets_the_monitors_of_the_kl_and_of_the_loss(
     assert {"kl_k1", "kl_k3", "kl_k1_per_sequence", "kl_k1_per_token_stderr"} <= step.keys()
     assert step["kl_k1"] == pytest.approx(step["kl_k1_per_token"], abs=1e-6)
     assert step["kl_k3"] >= 0.0
-    assert not any(isinstance(v, float) and math.isnan(v) for v in step.values())
+    assert {"kl_drift_k1_per_token", "kl_drift_k3_per_token", "kl_drift_ess"} <= step.keys()
+    # The batch's updates moved the policy away from the one that sampled it.
+    assert step["kl_drift_k3_per_token"] > 0.0
+    assert step["kl_drift_ess"] < 1.0
+    numbers = [value for each in told for value in each.values() if isinstance(value, float)]
+    assert not any(math.isnan(number) for number in numbers)
     assert not wanted or wanted in step
     assert ("apa_slope" in step) == (arm == "apa")
+    assert ("apa_kl_slope" in told[2]) == (arm == "apa")
 
 
 def test_the_kl_to_the_start_is_zero_before_the_first_update_and_not_after() -> None:
