@@ -9,6 +9,7 @@ from typing import Any
 
 import fade_client
 from fade_client.adapters.coverage import OUTCOME, WEIGHTS, Coverage
+from fade_client.adapters.kl import announce, audited
 from fade_client.adapters.rows import Floats, Rows, outside
 from fade_client.adapters.session import Session
 from fade_client.adapters.signals import Vocabulary
@@ -108,22 +109,27 @@ class Controller:
 
 
 def open_controller(
-    trainer: str, vocabulary: Vocabulary, project: str, **opening: Any
+    trainer: str, vocabulary: Vocabulary, project: str, *, settings: Any = None, **opening: Any
 ) -> Controller:
     """Open a run for a trainer, with its coverage report in the log and in the configuration.
+
+    So is the verdict on its KL settings.
 
     Args:
         trainer: What it is called.
         vocabulary: Its metrics.
         project: As for ``fade_client.init``.
+        settings: The trainer's own configuration, where it is at hand.
         **opening: Anything else that ``fade_client.init`` takes.
     """
     arriving = dict.fromkeys((*vocabulary.fields.values(), *OUTCOME, *WEIGHTS))
     # pass@k is not computed from one batch, whatever the group's size.
     coverage = Coverage(trainer, tuple(name for name in arriving if name != "pass_at_k"), {})
-    config = {"coverage": coverage.as_config()} | dict(opening.pop("config", None) or {})
+    found = {"coverage": coverage.as_config(), **audited(settings, trainer.lower())}
+    config = found | dict(opening.pop("config", None) or {})
     controller = Controller(fade_client.init(project, config=config, **opening), vocabulary)
     log.info("fadewatch watches %s", coverage.report())
+    announce(found)
     return controller
 
 

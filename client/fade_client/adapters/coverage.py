@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fade_core import monitor
-from fade_core.records import FIELDS
+from fade_core.records import EXTRAS, FIELDS
 
 Need = str | tuple[str, ...]
 
@@ -18,6 +18,12 @@ DETECTORS: dict[str, tuple[Need, ...]] = {
     if detector.id not in WATCH_ANYTHING
 }
 """What each detector reads: any one of these will do, a tuple as a whole."""
+
+MEASURED = {
+    "kl": "log what fade_core.kl_monitor.kl_statistics(...).as_extra() returns",
+    "apa": "for APA and AWR: log what fade_core.losses measures of them",
+}
+"""How to get the named extras of a group."""
 
 OUTCOME = tuple(name for name, field in FIELDS.items() if field.group == "outcome")
 WEIGHTS = tuple(name for name, field in FIELDS.items() if field.group == "advantage")
@@ -82,4 +88,6 @@ class Coverage:
         parts = [part for need in needs for part in ((need,) if isinstance(need, str) else need)]
         missing = [part for part in parts if part not in self.arriving]
         known = [self.advice[part] for part in missing if part in self.advice]
+        if not known and missing[0] in EXTRAS:
+            return MEASURED[EXTRAS[missing[0]].group]
         return known[0] if known else f"log it yourself: run.log_step({missing[0]}=...)"

@@ -23,7 +23,7 @@ ESTIMATOR = "dr_grpo"
 """The one that centres rewards and rescales nothing afterwards."""
 
 
-def wrap(maker: Any, project: str, **opening: Any) -> Controller:
+def wrap(maker: Any, project: str, *, settings: Any = None, **opening: Any) -> Controller:
     """Open a run and have ``compute_advantages_and_returns`` use its weights.
 
     OpenRLHF's own result stays, with its KL in the reward; FADE's weight less the centred reward
@@ -32,9 +32,10 @@ def wrap(maker: Any, project: str, **opening: Any) -> Controller:
     Args:
         maker: ``RemoteExperienceMaker``.
         project: As for ``fade_client.init``.
+        settings: OpenRLHF's arguments, to have their KL audited.
         **opening: Anything else that ``fade_client.init`` takes.
     """
-    controller = open_controller("OpenRLHF", OPENRLHF, project, **opening)
+    controller = open_controller("OpenRLHF", OPENRLHF, project, settings=settings, **opening)
     compute = maker.compute_advantages_and_returns
 
     @functools.wraps(compute)

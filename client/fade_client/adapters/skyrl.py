@@ -49,14 +49,15 @@ def estimate(
     return advantages, advantages
 
 
-def register(project: str, **opening: Any) -> Any:
+def register(project: str, *, settings: Any = None, **opening: Any) -> Any:
     """Open a run, register the estimator, and return the callback that feeds the run.
 
     Args:
         project: As for ``fade_client.init``.
+        settings: SkyRL's configuration, to have its KL audited.
         **opening: Anything else that ``fade_client.init`` takes.
     """
-    controller = open_controller("SkyRL", SKYRL, project, **opening)
+    controller = open_controller("SkyRL", SKYRL, project, settings=settings, **opening)
     _open[:] = [controller]
     algorithms = importlib.import_module("skyrl.backends.skyrl_train.utils.ppo_utils")
     if NAME not in algorithms.AdvantageEstimatorRegistry.list_available():

@@ -38,7 +38,7 @@ def post_process_rewards(
     if getattr(args, "normalize_advantages", False):
         raise ConfigError("leave --normalize-advantages off: it rescales what FADE gives")
     raw = [float(sample.get_reward_value(args)) for sample in samples]
-    weights = _controller().weigh(Rows.of(raw, _groups(args, samples)))
+    weights = _controller(args).weigh(Rows.of(raw, _groups(args, samples)))
     return raw, weights.tolist()
 
 
@@ -77,11 +77,11 @@ def finish(status: str = "finished") -> None:
         _open.pop().finish(status)
 
 
-def _controller() -> Controller:
+def _controller(args: Any) -> Controller:
     if not _open:
         project = os.environ.get("FADEWATCH_PROJECT", "slime")
         mode: Any = os.environ.get("FADEWATCH_MODE", "observe")
-        _open.append(open_controller("slime", SLIME, project, mode=mode))
+        _open.append(open_controller("slime", SLIME, project, settings=args, mode=mode))
     return _open[-1]
 
 

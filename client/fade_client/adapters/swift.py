@@ -25,6 +25,7 @@ class SwiftAttachment(Attachment):
     """A ms-swift trainer and the run that watches it; see ``fade_client.trl.Attachment``."""
 
     vocabulary = SWIFT
+    audited = "ms-swift"
 
     def compute(self, compute: Callable[..., Any], per_function_NF: Any, *rest: Any) -> Any:
         """Run ms-swift's own computation, and return the advantages to use, ``[N]``."""

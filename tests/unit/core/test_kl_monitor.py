@@ -254,7 +254,12 @@ def anomalies(extra: dict[str, float], steps: int = 60) -> list[Finding]:
     return findings(alone("apa_anomaly"), ({"step": t} | extra for t in range(steps)))
 
 
-FINE: dict[str, Any] = {"residual_mean": -1.0, "unreachable_share": 0.0, "slope": 0.5, "r_squared": 0.5}
+FINE: dict[str, Any] = {
+    "residual_mean": -1.0,
+    "unreachable_share": 0.0,
+    "slope": 0.5,
+    "r_squared": 0.5,
+}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from fade_client import options
 from fade_client.adapters.coverage import Coverage
+from fade_client.adapters.kl import announce, audited
 from fade_client.adapters.trl.attachment import Attachment
 from fade_client.adapters.trl.callback import make_callback
 from fade_client.adapters.trl.metrics import trl_coverage
@@ -88,11 +89,12 @@ def attach_as(
     chosen = getattr(accuracy_reward, "__name__", accuracy_reward)
     accuracy = accuracy_index(names, None if chosen is None else str(chosen))
     coverage = trl_coverage(trainer, importlib.metadata.version("trl"), names, accuracy)
+    found = _config(trainer, names, coverage) | audited(trainer.args, kind.audited)
     given = {
         "project": project,
         "name": _run_name(trainer.args) if name is None else name,
         "mode": mode,
-        "config": _config(trainer, names, coverage) | dict(config or {}),
+        "config": found | dict(config or {}),
         "run_id": None,
     } | opening
     _check(given)
@@ -100,6 +102,8 @@ def attach_as(
     wrap(trainer, attachment)
     setattr(trainer, _MARK, attachment)
     trainer.add_callback(make_callback(attachment))
+    if trainer.accelerator.is_main_process:
+        announce(found)
     return attachment
 
 

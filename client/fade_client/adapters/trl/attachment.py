@@ -41,6 +41,7 @@ class Attachment:
     Attributes:
         trainer: The trainer.
         vocabulary: The trainer's metrics.
+        audited: Id of the reader of its KL settings.
         opening: Arguments of ``fade_client.init``.
         accuracy: Column of the accuracy reward, or None.
         coverage: Which signals arrive, and what to switch on for the others.
@@ -49,6 +50,7 @@ class Attachment:
     """
 
     vocabulary: ClassVar[Vocabulary] = TRL
+    audited: ClassVar[str] = "trl"
     trainer: Any
     opening: dict[str, Any]
     accuracy: int | None

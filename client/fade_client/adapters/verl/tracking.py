@@ -42,7 +42,9 @@ class Backend:
             "name": experiment or None,
             "config": known,
         }
-        self.controller = open_controller("verl", vocabulary(known), **(given | asked))
+        self.controller = open_controller(
+            "verl", vocabulary(known), settings=known or None, **(given | asked)
+        )
         self._estimator = estimator
         estimator.controller = self.controller
 

@@ -9,7 +9,7 @@ from fade_client.adapters import coverage, signals
 from fade_client.adapters.coverage import Coverage
 from fade_client.adapters.trl.rewards import accuracy_index
 from fade_client.errors import ConfigError
-from fade_core.records import FIELDS
+from fade_core.records import EXTRAS, FIELDS
 
 VOCABULARIES = ["TRL", "VERL", "SKYRL", "OPENRLHF", "SLIME", "SWIFT"]
 
@@ -35,6 +35,8 @@ def test_a_detector_is_fed_by_any_of_its_needs_and_a_pair_as_a_whole() -> None:
     starved = some.starved()
     assert starved["entropy_collapse"] == "switch it on"
     assert "mass_failure" in starved["sign_imbalance"]
+    assert "kl_statistics" in starved["kl_sampling_mismatch"]
+    assert "fade_core.losses" in starved["apa_anomaly"]
     assert "entropy_collapse: switch it on" in some.report()
 
 
@@ -42,7 +44,7 @@ def test_every_need_of_a_detector_is_something_a_run_can_report() -> None:
     beside = {"pass_at_k", "held_out"}
     for needs in coverage.DETECTORS.values():
         flat = {one for need in needs for one in ((need,) if isinstance(need, str) else need)}
-        assert flat <= set(FIELDS) | beside
+        assert flat <= set(FIELDS) | set(EXTRAS) | beside
 
 
 def test_the_accuracy_is_named_or_found() -> None:
