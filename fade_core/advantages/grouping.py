@@ -279,9 +279,9 @@ def check_alpha_delta(alpha: float, delta: float) -> None:
     Raises:
         SettingError: One of them is out of its range.
     """
-    if not (math.isfinite(alpha) and alpha >= 1.0):
+    if not 1.0 <= alpha < math.inf:
         raise SettingError(f"alpha must be a finite number >= 1, got {alpha}")
-    if not (math.isfinite(delta) and delta > 0.0):
+    if not 0.0 < delta < math.inf:
         raise SettingError(f"delta must be a finite number > 0, got {delta}")
 
 

@@ -14,10 +14,13 @@ from torch import Tensor
 
 from fade_core.errors import SettingError, ShapeError
 
-CPU_CHUNK_ELEMENTS = 2**15 - 2**6
-"""Logits in work at once on a CPU: two buffers of 128 KiB, and just below the size from which
-torch wakes other threads for every single operation. On a busy host those wake-ups cost many
-times the work; with many idle cores a larger chunk is faster."""
+CPU_CHUNK_ELEMENTS = 2**19
+"""Most logits in work at once on a CPU: two buffers of 2 MiB. Every operation on a chunk waits for
+the slowest thread, so on a busy host few large ones cost less than many small ones, and on an
+idle one too."""
+
+ONE_THREAD_ELEMENTS = 2**15 - 2**6
+"""Logits that a CPU always takes at once: just below the size from which torch wakes threads."""
 
 DEVICE_CHUNK_ELEMENTS = 2**22
 """Logits in work at once elsewhere: two buffers of 16 MiB hide the cost of launching."""
@@ -94,7 +97,7 @@ def chunked_entropy(
         logits_V: ``[..., V]``, any floating dtype, V >= 1.
         mask: ``[...]``, true (or non-zero) for the rows that count; all of them where absent.
         temperature: The logits are divided by it, >= 1e-6.
-        chunk_elements: Logits in work at once, >= 1; absent, one of the two constants above.
+        chunk_elements: Logits in work at once, >= 1; absent, from the constants above.
 
     Returns:
         ``[...]`` float32 (float64 for float64 logits), nats, in [0, log V]; 0 where masked out.
@@ -136,7 +139,7 @@ def entropy_and_log_prob(
         tokens: ``[...]`` integers in [0, V); others give a ``nan`` log-probability.
         mask: ``[...]``, true (or non-zero) for the rows that count; all of them where absent.
         temperature: The logits are divided by it, >= 1e-6.
-        chunk_elements: Logits in work at once, >= 1; absent, one of the two constants above.
+        chunk_elements: Logits in work at once, >= 1; absent, from the constants above.
 
     Returns:
         Entropy and log-probability, ``[...]`` each; 0 where masked out, whatever the logits.
@@ -166,7 +169,7 @@ def _walk(
     entropy = torch.empty(logits_V.shape[:-1], dtype=accumulator, device=logits_V.device)
     log_prob = torch.empty_like(entropy) if tokens is not None else entropy
     kernel = _fused_kernel(logits_V.device.type, logits_V.dtype) or _Portable(
-        logits_V, accumulator, chunk_elements or _default_chunk(logits_V.device.type)
+        logits_V, accumulator, chunk_elements or _default_chunk(logits_V)
     )
     flat_entropy, flat_log_prob = entropy.view(-1), log_prob.view(-1)
     flat_tokens = None if tokens is None else tokens.reshape(-1)
@@ -266,8 +269,11 @@ def _join(sums_3NK: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]
     return largest_N1.squeeze(1), (decay_NK * total_NK).sum(dim=1), weighted_N
 
 
-def _default_chunk(device_type: str) -> int:
-    return CPU_CHUNK_ELEMENTS if device_type == "cpu" else DEVICE_CHUNK_ELEMENTS
+def _default_chunk(logits_V: Tensor) -> int:
+    if logits_V.device.type != "cpu":
+        return DEVICE_CHUNK_ELEMENTS
+    # An eighth: the buffers of a few rows stay small beside the logits, too.
+    return min(CPU_CHUNK_ELEMENTS, max(ONE_THREAD_ELEMENTS, logits_V.numel() // 8))
 
 
 def _fused_kernel(device_type: str, dtype: torch.dtype) -> FusedKernel | None:

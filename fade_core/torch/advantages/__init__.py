@@ -8,8 +8,9 @@ rounded once. Groups of different sizes are ``[N]`` rewards with ``groups``, int
 
 Nothing here reads a value back, so nothing synchronises an accelerator. Therefore a reward that
 a method is not defined on is not refused: an outcome is a success where the reward is above 1/2,
-a solve rate is clamped into [0, 1], and a ragged group that is too small gets finite weights of
-no meaning. Finite rewards never give ``nan``, and rewards that are not finite spoil their group.
+a reward outside the [0, 1] that a method needs counts as the nearer end, and a ragged group that
+is too small gets finite weights of no meaning. Finite rewards never give ``nan``, and a reward
+that is ``nan`` spoils its group.
 """
 
 from fade_core.torch.advantages.passk import (

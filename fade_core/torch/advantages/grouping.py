@@ -12,6 +12,12 @@ from torch import Tensor
 from fade_core.advantages.grouping import check_k
 from fade_core.errors import ShapeError
 
+# A batch is small, so what counts is the number of calls and what each of them prepares: making
+# a tensor of a Python number takes as long as the operation on it. A CPU tensor without
+# dimensions goes with tensors of any device and floating dtype, and does not synchronise them.
+ONE = torch.ones((), device="cpu")
+HALF = torch.full((), 0.5, device="cpu")
+
 
 class Grouping(Protocol):
     """How rollouts belong to groups."""
@@ -36,12 +42,13 @@ class Grouping(Protocol):
 class Rows:
     """Groups of equal size: the rows of ``[P, G]``."""
 
-    def __init__(self, rewards_PG: Tensor) -> None:
-        self.size = float(rewards_PG.shape[1])
+    def __init__(self, size: int) -> None:
+        self.size = float(size)
+        self._divisor = torch.full((), self.size, device="cpu")
 
     def mean(self, values: Tensor) -> Tensor:
-        """Return ``[P, 1]`` means."""
-        return values.mean(dim=1, keepdim=True)
+        """Return ``[P, 1]`` means; of values <= 1 never above 1, which rounded shares may be."""
+        return values.sum(1, True).div_(self._divisor)
 
     def max(self, values: Tensor) -> Tensor:
         """Return ``[P, 1]`` maxima."""
@@ -54,6 +61,10 @@ class Rows:
     def over_groups(self, values: Tensor) -> Tensor:
         """Return the mean of the rows' means."""
         return values.mean()
+
+
+_ROWS = tuple(Rows(size) for size in range(129))
+"""Those of the usual sizes, ready to use."""
 
 
 class Labels:
@@ -70,9 +81,9 @@ class Labels:
         self._start_N = (whole_K.cumsum(0) - whole_K)[self._group_N]
 
     def mean(self, values: Tensor) -> Tensor:
-        """Return ``[N]`` means."""
-        share = values / self.size
-        return torch.zeros_like(share).index_add_(0, self._group_N, share)[self._group_N]
+        """Return ``[N]`` means; of values <= 1 never above 1, which rounded shares may be."""
+        total_K = torch.zeros_like(values).index_add_(0, self._group_N, values)
+        return total_K[self._group_N].div_(self.size)
 
     def max(self, values: Tensor) -> Tensor:
         """Return ``[N]`` maxima."""
@@ -111,13 +122,13 @@ def read(
     wide = rewards.dtype in (torch.float32, torch.float64)
     values = rewards if wide else rewards.to(torch.float32)
     if groups is None:
-        if values.ndim != 2 or values.shape[1] < min_group:
+        if values.ndim != 2 or (size := values.shape[1]) < min_group:
             raise ShapeError(
                 f"rewards must be [P, G] with G >= {min_group}, got {list(values.shape)}; "
                 "a group of one rollout has no baseline; for groups of different sizes pass "
                 "[N] rewards and groups="
             )
-        return values, Rows(values)
+        return values, _ROWS[size] if size < len(_ROWS) else Rows(size)
     if values.ndim != 1 or groups.shape != values.shape or groups.is_floating_point():
         raise ShapeError(
             "with groups=, rewards must be [N] and groups [N] integers in [0, N), one a rollout; "
@@ -136,7 +147,8 @@ def give(weights: Tensor, rewards: Tensor) -> Tensor:
     Returns:
         In the rewards' floating dtype; float32 where they are integers or booleans.
     """
-    return weights.to(rewards.dtype) if rewards.is_floating_point() else weights
+    same = weights.dtype == rewards.dtype or not rewards.is_floating_point()
+    return weights if same else weights.to(rewards.dtype)
 
 
 def bounded(values: Tensor) -> Tensor:
@@ -161,7 +173,7 @@ def solved(rewards: Tensor) -> Tensor:
     Returns:
         The same shape and dtype.
     """
-    return (rewards > 0.5).to(rewards.dtype)
+    return rewards.clone().gt_(HALF)
 
 
 def whole_k(k: float, group: Grouping) -> int:

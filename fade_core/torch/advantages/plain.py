@@ -8,6 +8,7 @@ from torch import Tensor
 from fade_core.advantages.grouping import check_fraction, positive
 from fade_core.errors import SettingError
 from fade_core.torch.advantages.grouping import (
+    ONE,
     at_least,
     bounded,
     give,
@@ -26,7 +27,7 @@ def reinforce(rewards_PG: Tensor, *, groups: Tensor | None = None) -> Tensor:
 def reinforce_signed(rewards_PG: Tensor, *, groups: Tensor | None = None) -> Tensor:
     """``A = 2 r - 1``; see ``fade_core.advantages.reinforce_signed``."""
     rewards, _ = read(rewards_PG, groups, min_group=1)
-    return give(2.0 * rewards - 1.0, rewards_PG)
+    return give((2.0 * rewards).sub_(ONE), rewards_PG)
 
 
 def psr(rewards_PG: Tensor, *, groups: Tensor | None = None) -> Tensor:
@@ -38,7 +39,7 @@ def psr(rewards_PG: Tensor, *, groups: Tensor | None = None) -> Tensor:
 def nsr(rewards_PG: Tensor, *, groups: Tensor | None = None) -> Tensor:
     """``A = -1`` on failures, else 0; see ``fade_core.advantages.nsr``."""
     rewards, _ = read(rewards_PG, groups, min_group=1)
-    return give(solved(rewards) - 1.0, rewards_PG)
+    return give(solved(rewards).sub_(ONE), rewards_PG)
 
 
 def w_reinforce(
@@ -47,14 +48,15 @@ def w_reinforce(
     """``A = lambda`` on successes, else -1; see ``fade_core.advantages.w_reinforce``."""
     positive("lambda", lambda_, zero=True)
     rewards, _ = read(rewards_PG, groups, min_group=1)
-    return give(solved(rewards) * (1.0 + lambda_) - 1.0, rewards_PG)
+    return give(solved(rewards).mul_(1.0 + lambda_).sub_(ONE), rewards_PG)
 
 
 def grpo(rewards_PG: Tensor, *, groups: Tensor | None = None) -> Tensor:
     """``A = r - rbar``; see ``fade_core.advantages.grpo``."""
     rewards, group = read(rewards_PG, groups)
     rewards = bounded(rewards)
-    return give(rewards - group.mean(rewards), rewards_PG)
+    rewards -= group.mean(rewards)
+    return give(rewards, rewards_PG)
 
 
 def rloo(rewards_PG: Tensor, *, groups: Tensor | None = None) -> Tensor:
@@ -62,13 +64,16 @@ def rloo(rewards_PG: Tensor, *, groups: Tensor | None = None) -> Tensor:
     rewards, group = read(rewards_PG, groups)
     rewards = bounded(rewards)
     factor = group.size / at_least(group.size - 1.0, 1.0)
-    return give((rewards - group.mean(rewards)) * factor, rewards_PG)
+    rewards -= group.mean(rewards)
+    return give(rewards.mul_(factor), rewards_PG)
 
 
 def opo(
     rewards_PG: Tensor, *, lengths: Tensor | None = None, groups: Tensor | None = None
 ) -> Tensor:
     """``A = r - sum L r / sum L``; see ``fade_core.advantages.opo``."""
+    if lengths is None:
+        return grpo(rewards_PG, groups=groups)
     rewards, group = read(rewards_PG, groups)
     rewards = bounded(rewards)
     tokens = token_shares(lengths, rewards)

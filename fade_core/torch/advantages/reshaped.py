@@ -2,22 +2,26 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import leaky_relu
+from torch.nn.functional import leaky_relu_
 
 from fade_core.advantages.grouping import check_alpha_delta, positive
-from fade_core.torch.advantages.grouping import bounded, give, read, solved
+from fade_core.torch.advantages.grouping import ONE, bounded, give, read, solved
+
+_UNIT = {
+    torch.float32: torch.full((), 2.0**100, device="cpu"),
+    torch.float64: torch.full((), 2.0**1000, dtype=torch.float64, device="cpu"),
+}
 
 
 def maxrl(rewards_PG: Tensor, *, groups: Tensor | None = None) -> Tensor:
     """``A = (r - rbar) / rbar``, 0 where rbar = 0; see ``fade_core.advantages.maxrl``."""
     rewards, group = read(rewards_PG, groups)
-    rewards = rewards.clamp(0.0, 1.0)
-    best = group.max(rewards)
-    none = best <= 0.0
-    # In units of the group's best, so that tiny rewards keep their digits.
-    unit = rewards / best.masked_fill(none, 1.0)
-    rbar = group.mean(unit)
-    return give((unit - rbar) / rbar.masked_fill(none, 1.0), rewards_PG)
+    # The weights have no unit: in a small one, a power of two, subnormal rewards keep their digits
+    # and no mean but that of zeros is as small as the bound.
+    rewards = rewards.clamp(0, 1).mul_(_UNIT[rewards.dtype])
+    rbar = group.mean(rewards)
+    rewards -= rbar
+    return give(rewards.div_(rbar.clamp_(1e-30)), rewards_PG)
 
 
 def log_mean_exp(rewards_PG: Tensor, beta: float = 2.0, *, groups: Tensor | None = None) -> Tensor:
@@ -63,7 +67,8 @@ def fade(rewards_PG: Tensor, alpha: float, delta: float, *, groups: Tensor | Non
     """FADE's weights; see ``fade_core.advantages.fade``.
 
     Args:
-        rewards_PG: ``[P, G]`` in [0, 1] of any dtype, or ``[N]`` with ``groups``.
+        rewards_PG: ``[P, G]`` in [0, 1] of any dtype, or ``[N]`` with ``groups``; one outside
+            counts as the nearer end.
         alpha: Difficulty focus, finite and >= 1.
         delta: Sign balance, finite and > 0.
         groups: ``[N]`` integers in [0, N): rollouts with equal ones are a group.
@@ -77,11 +82,12 @@ def fade(rewards_PG: Tensor, alpha: float, delta: float, *, groups: Tensor | Non
     """
     check_alpha_delta(alpha, delta)
     rewards, group = read(rewards_PG, groups)
-    rewards = bounded(rewards)
+    rewards = rewards.clamp(0, 1)
     rbar = group.mean(rewards)
-    # In place where the value is ours, and leaky_relu for where(x > 0, x, x / delta): a batch is
-    # small, so what counts is the number of calls.
-    weights = leaky_relu(rewards - rbar, 1.0 / delta, inplace=True)
+    rewards -= rbar
+    if delta != 1.0:
+        # For where(x > 0, x, x / delta): one call on the batch where that takes three.
+        leaky_relu_(rewards, 1.0 / delta)
     if alpha != 1.0:
-        weights.mul_((1.0 - rbar).clamp_(min=0.0).pow_(alpha - 1.0))
-    return give(weights, rewards_PG)
+        rewards *= (ONE - rbar).pow_(alpha - 1.0)
+    return give(rewards, rewards_PG)

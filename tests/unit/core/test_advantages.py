@@ -85,6 +85,28 @@ def test_subnormal_rewards_give_no_nan(method: str) -> None:
     assert torch_advantages.advantages(rewards, method, **params).isfinite().all()
 
 
+@pytest.mark.parametrize("method", ["fade", "power", "asym_grpo", "maxrl"])
+def test_torch_takes_a_reward_outside_the_unit_for_the_nearer_end(method: str) -> None:
+    params = {"alpha": 2.5, "delta": 0.4} if method == "fade" else {}
+    outside, inside = torch.tensor([[-1.0, 0.5, 7.0]]), torch.tensor([[0.0, 0.5, 1.0]])
+    got = torch_advantages.advantages(outside, method, **params)
+    assert torch.equal(got, torch_advantages.advantages(inside, method, **params))
+
+
+@pytest.mark.parametrize("method", sorted(advantages.METHODS))
+def test_torch_leaves_the_rewards_as_they_were(method: str) -> None:
+    params = {"alpha": 2.5, "delta": 0.4} if method == "fade" else {}
+    rewards = torch.tensor([[0.0, 0.25, 1.0], [1.0, 1.0, 0.5]])
+    before = rewards.clone()
+    torch_advantages.advantages(rewards, method, **params)
+    assert torch.equal(rewards, before)
+
+
+def test_torch_divides_by_the_size_of_unusually_large_groups() -> None:
+    rewards = torch.tensor([[1.0] * 50 + [0.0] * 150])
+    assert torch_advantages.grpo(rewards)[0, [0, -1]].tolist() == [0.75, -0.25]
+
+
 def test_torch_accepts_whole_number_rewards_and_keeps_half_precision() -> None:
     whole = torch.tensor([[1, 0], [1, 1]])
     assert torch_advantages.grpo(whole).tolist() == [[0.5, -0.5], [0.0, 0.0]]
