@@ -37,8 +37,8 @@ WITHIN_TWICE = {
     *("reinforce", "reinforce_signed", "psr", "nsr", "w_reinforce"),
     *("grpo", "rloo", "opo", "maxrl", "power", "asym_grpo", "fade"),
 }
-"""Methods that need no more of a group than its mean; the others need its maximum, its spread, an
-order or counts, and each of those alone takes as long as the plain line."""
+"""Methods that need no more of a group than its mean, which are to stay within twice the plain
+line; the others also need its maximum, an order, binomial ratios or statistics of the batch."""
 
 
 def medians(works: dict[str, Work], rounds: int, calls: int = 1) -> dict[str, float]:

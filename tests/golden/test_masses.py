@@ -174,6 +174,14 @@ def test_power_has_the_reference_shape(row: list[float]) -> None:
     assert (found.scale / 6, 1 / found.scale) == close((area, area_ratio))
 
 
+def test_alpha_three_is_for_prompts_with_the_reference_ratio_of_signal() -> None:
+    # The weight relative to GRPO's is what a matched filter gives a prompt for its signal.
+    at_peak, at_half = (
+        limit_mass("power", p, alpha=3).success / limit_mass("grpo", p).success for p in (0.25, 0.5)
+    )
+    assert at_peak / at_half == close(golden()["signal_ratio_alpha3"])
+
+
 @pytest.mark.parametrize("row", golden()["scale"], ids=lambda row: f"alpha {row[0]}")
 def test_the_scale_of_fade_is_that_of_the_reference(row: list[float]) -> None:
     alpha, *scales = row
