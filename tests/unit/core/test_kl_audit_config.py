@@ -1,5 +1,6 @@
 """How a configuration is looked up, and which trainer it is taken to be of."""
 
+import argparse
 import dataclasses
 import enum
 from typing import Any
@@ -110,6 +111,8 @@ class GRPOConfig:
 def test_a_live_object_is_audited_as_its_file_would_be() -> None:
     assert audit_config(mapping_of(PPOExperiment())).verdict is Verdict.UNBIASED
     assert audit_config(mapping_of(GRPOConfig())).trainer == "trl-grpo"
+    namespace = argparse.Namespace(beta=0.04, _private=1)
+    assert mapping_of(namespace) == {"_command": "Namespace", "beta": 0.04}
     nested = {"a": {"b": {"c": None}}, "kl_ctl": 0}
     assert mapping_of(nested) == nested
 
