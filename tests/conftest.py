@@ -24,9 +24,13 @@ from tests.helpers import ROOT, free_port
 # anything loads torch.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# A deadline would test the machine, not the code. CI repeats itself; elsewhere new cases are tried.
+# A deadline, or a limit on how slowly cases are made, would test the machine, not the code. CI
+# repeats itself; elsewhere new cases are tried.
 hypothesis.settings.register_profile(
-    "fadewatch", deadline=None, derandomize=bool(os.environ.get("CI"))
+    "fadewatch",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("fadewatch")
 
