@@ -185,8 +185,12 @@ def _cause(serious: list[Incident]) -> Incident:
         if each.onset_step <= worst.first_alert_step
         and (each.resolved_step is None or each.resolved_step >= worst.onset_step)
     ]
-    candidates = [each for each in chain if each.onset_step <= chain[0].first_alert_step]
-    return min(candidates, key=lambda each: order.get(each.worst.detector, len(order)))
+    reported = min((each.first_alert_step for each in chain), default=worst.first_alert_step)
+    candidates = [each for each in chain if each.onset_step <= reported]
+    # None where a resumed run ended an incident at a step before its beginning.
+    return min(
+        candidates, key=lambda each: order.get(each.worst.detector, len(order)), default=worst
+    )
 
 
 def _gravity(incident: Incident) -> tuple[bool, int, int]:

@@ -43,6 +43,11 @@ def test_an_old_resolved_finding_is_not_the_cause_of_a_new_one() -> None:
     assert names(old, new) == ["kl_blowup", "non_finite"]
 
 
+def test_an_incident_that_a_resumed_run_ended_before_its_beginning_is_its_own_cause() -> None:
+    ended = incident("entropy_collapse", "warning", 9, 5, 3)
+    assert ordered([ended]) == (ended,)
+
+
 def test_infos_come_last_and_alone_are_the_headline() -> None:
     info = incident("value_anomaly", "info", 1, 50)
     assert names(info, incident("kl_blowup", "warning", 60, 70)) == ["kl_blowup", "value_anomaly"]
