@@ -111,13 +111,13 @@ def upgrade() -> None:
         "levels",
         sa.Column("run_pk", sa.Integer(), nullable=False),
         sa.Column("level", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("block", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("metric", sa.String(length=300), nullable=False),
+        sa.Column("block", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(
             ["run_pk"], ["runs.pk"], name="fk_levels_run_pk_runs", ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("run_pk", "level", "block", "metric", name="pk_levels"),
+        sa.PrimaryKeyConstraint("run_pk", "level", "metric", "block", name="pk_levels"),
         sqlite_with_rowid=False,
     )
     op.create_table(

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import anyio.to_thread
@@ -16,7 +17,9 @@ from fade_server.routes.bodies import BodyLimit
 from fade_server.routes.docs import restore_nulls
 from fade_server.routes.problems import add_problem_handlers
 from fade_server.schema import engine_problem, schema_problem, upgrade_database, upgrade_engine
+from fade_server.services.background import Background, Job
 from fade_server.services.context import Context
+from fade_server.services.levels import build_levels, runs_behind
 from fade_server.services.notifier import Notifier
 from fade_server.settings import Settings
 
@@ -27,6 +30,8 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 VERSIONED = "/api/v1"
 PARTS = (runs.router, steps.router, schedule.router, series.router)
+JOBS = (build_levels,)
+"""What follows every change of a run, in this order."""
 
 
 class Service(FastAPI):
@@ -54,7 +59,9 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         SettingError: The database URL is not one of SQLite or PostgreSQL.
     """
     store = Store(settings.database_url)
-    context = Context(store, settings, Notifier(), clock)
+    jobs: list[Job] = []
+    context = Context(store, settings, Notifier(), clock, Background(jobs))
+    jobs += [partial(job, context) for job in JOBS]
     app = Service(
         title="Fadewatch",
         summary="Training dynamics of reinforcement-learning post-training.",
@@ -84,7 +91,8 @@ def _lifespan(context: Context) -> Callable[[FastAPI], AbstractAsyncContextManag
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
             await anyio.to_thread.run_sync(_prepare, context.store)
-            context.background.start()
+            behind = await anyio.to_thread.run_sync(runs_behind, context)
+            context.background.start(behind)
             yield
             await anyio.to_thread.run_sync(context.background.stop)
         finally:

@@ -292,8 +292,10 @@ levels = Table(
     Column("run_pk", Integer, ForeignKey("runs.pk", ondelete="CASCADE"), primary_key=True),
     # Level n has buckets of 16**n steps; a block is 256 buckets, written once it is full.
     Column("level", Integer, primary_key=True, autoincrement=False),
-    Column("block", BigInteger, primary_key=True, autoincrement=False),
+    # A metric, or nothing for the row that says that the block was written.
     Column("metric", String(300), primary_key=True),
+    Column("block", BigInteger, primary_key=True, autoincrement=False),
+    # Little-endian float64: the steps that are kept, then their values.
     Column("data", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -3,5 +3,6 @@
 ``engine``     the connection, and the two kinds of transaction
 ``runs``       runs, their tags and their attempts
 ``steps``      step records and raw weights
+``levels``     blocks of the levels of detail
 ``schedules``  what the scheduler computed and what people pinned
 """

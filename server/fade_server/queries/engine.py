@@ -95,7 +95,7 @@ class Store:
 
     1. ``write`` commits all of its block or, after an exception, nothing of it.
     2. On SQLite one ``write`` runs at a time; on PostgreSQL the statements lock rows.
-    3. ``read`` never waits for a ``write``.
+    3. ``read`` never waits for a ``write``, and sees one moment from its first statement on.
 
     Args:
         url: As for ``expand_url``.
@@ -104,6 +104,9 @@ class Store:
     def __init__(self, url: str) -> None:
         self.engine = open_engine(url)
         sqlite = self.engine.dialect.name == "sqlite"
+        # SQLite reads like this anyway.
+        snapshot = {} if sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._reader = self.engine.execution_options(**snapshot)
         self._writer = self.engine.execution_options(sqlite_begin="IMMEDIATE")
         # Threads of one process queue here, which is fairer than SQLite's own waiting.
         self._turn = threading.Lock() if sqlite else nullcontext()
@@ -111,7 +114,7 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Open a session for reading."""
-        with Session(self.engine) as session:
+        with Session(self._reader) as session:
             yield session
 
     @contextmanager

@@ -176,3 +176,24 @@ def first_step_after(session: Session, pk: int, ordinal: int) -> int | None:
     later = and_(attempts.c.run_pk == pk, attempts.c.ordinal > ordinal)
     smallest: int | None = session.scalar(select(func.min(attempts.c.first_step)).where(later))
     return smallest
+
+
+def shown_parts(session: Session, pk: int, low: int, high: int) -> list[tuple[int, int, int]]:
+    """Return which attempts show which part of the steps in [low, high].
+
+    Returns:
+        Ordinal, first and last step of each; the parts do not overlap, the first comes first.
+    """
+    statement = (
+        select(attempts.c.ordinal, attempts.c.first_step, attempts.c.last_step)
+        .where(attempts.c.run_pk == pk, attempts.c.first_step.is_not(None))
+        .order_by(attempts.c.ordinal.desc())
+    )
+    parts = []
+    for ordinal, first, last in session.execute(statement):
+        part = ordinal, max(first, low), min(last, high)
+        if part[1] <= part[2]:
+            parts.append(part)
+        # What is later hides the rest of what is older.
+        high = min(high, first - 1)
+    return parts[::-1]

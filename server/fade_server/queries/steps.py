@@ -3,11 +3,11 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import and_, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from fade_core.records import SCALARS
-from fade_server.tables import steps, weights
+from fade_server.tables import attempts, steps, weights
 
 Row = dict[str, Any]
 
@@ -54,14 +54,44 @@ def last_step_before(session: Session, pk: int, step: int) -> Row | None:
     return None if row is None else dict(row)
 
 
+def next_step(session: Session, pk: int, attempt: int, low: int, high: int) -> int | None:
+    """Return the first shown step of an attempt in [low, high], or None."""
+    found: int | None = session.scalar(
+        select(steps.c.step)
+        .where(
+            steps.c.run_pk == pk,
+            steps.c.attempt == attempt,
+            steps.c.step.between(low, high),
+            ~steps.c.superseded,
+        )
+        .order_by(steps.c.step)
+        .limit(1)
+    )
+    return found
+
+
+def count_steps(session: Session, pk: int, low: int, high: int) -> tuple[int, int]:
+    """Return how many steps in [low, high] there are, and how many of them are superseded.
+
+    Neither ever becomes less, so where both are the same, nothing has changed.
+    """
+    ordinals = select(attempts.c.ordinal).where(attempts.c.run_pk == pk)
+    statement = select(func.count(), func.count().filter(steps.c.superseded)).where(
+        steps.c.run_pk == pk, steps.c.attempt.in_(ordinals), steps.c.step.between(low, high)
+    )
+    every, superseded = session.execute(statement).one()
+    return every, superseded
+
+
 def read_columns(
-    session: Session, pk: int, names: Sequence[str], low: int, high: int
+    session: Session, pk: int, attempts: Collection[int], names: Sequence[str], low: int, high: int
 ) -> list[Sequence[Any]]:
     """Return the named columns of the shown steps in [low, high], each as one sequence.
 
     Args:
         session: Open session.
         pk: The run.
+        attempts: Those that show steps there: the key begins with the attempt.
         names: Columns of ``steps``.
         low: First step.
         high: Last step.
@@ -71,7 +101,12 @@ def read_columns(
     """
     statement = (
         select(*(steps.c[name] for name in names))
-        .where(steps.c.run_pk == pk, ~steps.c.superseded, steps.c.step.between(low, high))
+        .where(
+            steps.c.run_pk == pk,
+            steps.c.attempt.in_(attempts),
+            steps.c.step.between(low, high),
+            ~steps.c.superseded,
+        )
         .order_by(steps.c.step)
     )
     rows = session.execute(statement).all()

@@ -12,6 +12,8 @@
 ``notifier``    wakes the requests that wait for a schedule
 ``metrics``     the names of what can be drawn
 ``series``      metrics over steps
+``points``      metrics from the rows of the store
+``levels``      metrics of long runs, without their rows
 ``downsample``  fewer points with the same envelope
 ``weights``     raw advantage weights of one step
 """

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 log = logging.getLogger(__name__)
 
@@ -19,11 +19,11 @@ class Background:
     3. A job that raises is logged and keeps neither the other jobs nor other runs from theirs.
 
     Args:
-        jobs: Run in this order.
+        jobs: Run in this order; complete when ``start`` is called.
     """
 
-    def __init__(self, jobs: Iterable[Job] = ()) -> None:
-        self._jobs = tuple(jobs)
+    def __init__(self, jobs: Sequence[Job] = ()) -> None:
+        self._jobs = jobs
         self._ready = threading.Condition()
         self._waiting: dict[str, None] = {}  # an ordered set
         self._busy = self._stopping = False

@@ -41,6 +41,47 @@ def envelope(steps: Floats, values: Floats, points: int) -> tuple[Floats, Floats
     return steps[kept], values[kept]
 
 
+def thin(steps: Floats, values: Floats, width: int) -> tuple[Floats, Floats]:
+    """Keep of every bucket of ``width`` steps what a chart shows of it.
+
+    Kept are the first and the last point, the first of the smallest and of the largest finite
+    values, and the first of each kind of non-finite value. Thinning twice, to a width and then
+    to a multiple of it, is thinning once.
+
+    Source: Jugel et al. 2014, "M4: A Visualization-Oriented Time Series Data Aggregation"; the
+    kinds of non-finite values are ours.
+
+    Args:
+        steps: ``[N]``, whole, >= 0, not decreasing.
+        values: ``[N]``; ``nan`` and infinities allowed.
+        width: Steps of a bucket; 1 keeps everything.
+
+    Returns:
+        Steps and values of the points that are kept, in their order.
+    """
+    if width == 1 or not len(steps):
+        return steps, values
+    buckets = steps.astype(np.int64) // width
+    starts = _first_of_each(buckets)
+    ends = np.append(starts[1:], len(steps))
+    place = np.repeat(np.arange(len(starts)), ends - starts)
+    finite = np.isfinite(values)
+    low = np.minimum.reduceat(np.where(finite, values, np.inf), starts)[place]
+    high = np.maximum.reduceat(np.where(finite, values, -np.inf), starts)[place]
+    kept = np.zeros(len(steps), dtype=bool)
+    kept[starts] = kept[ends - 1] = True
+    kinds = np.isnan(values), values == np.inf, values == -np.inf
+    for chosen in (finite & (values == low), finite & (values == high), *kinds):
+        at = np.flatnonzero(chosen)
+        kept[at[_first_of_each(place[at])]] = True
+    return steps[kept], values[kept]
+
+
+def _first_of_each(groups: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return where each of the groups begins; they are >= 0 and in order."""
+    return np.flatnonzero(np.diff(groups, prepend=-1))
+
+
 def _extremes(values: Floats, odd: NDArray[np.bool_], width: int) -> NDArray[np.intp]:
     """Return where the smallest and the largest finite value of each bucket are."""
     buckets = -(-len(values) // width)

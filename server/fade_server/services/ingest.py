@@ -22,6 +22,7 @@ from fade_server.services.codec import (
     to_wire,
 )
 from fade_server.services.context import Context
+from fade_server.services.levels import drop_levels
 from fade_server.services.rows import (
     documents,
     floats,
@@ -248,6 +249,9 @@ class _Ingest:
         if superseded and self.attempt.first_step is None:
             last, last_step = self._rewound()
         if shown:
+            first_shown = self.batch.steps[shown[0]]
+            if self.run.last_step is not None and first_shown <= self.run.last_step:
+                drop_levels(self.session, self.run.pk, first_shown)
             newer = last_step is None or self.batch.steps[shown[-1]] > last_step
             fresh = last_values(self.batch, shown)
             last = last | fresh if newer else fresh | last

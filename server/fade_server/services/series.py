@@ -1,8 +1,6 @@
 """Metrics over steps, downsampled, as JSON or as binary columns for a browser."""
 
-import math
 import struct
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,16 +9,14 @@ from sqlalchemy.orm import Session
 
 from fade_server.errors import NotFoundError
 from fade_server.queries import runs as run_queries
-from fade_server.queries import schedules as schedule_queries
-from fade_server.queries import steps as step_queries
 from fade_server.queries.runs import RunRow
 from fade_server.services.batch import MAX_STEP
-from fade_server.services.codec import encode, from_wire, to_wire
+from fade_server.services.codec import encode, to_wire
 from fade_server.services.context import Context
 from fade_server.services.downsample import Floats, envelope
-from fade_server.services.metrics import Metric, parse_metrics
-
-_RATIO = ("mass_success", "mass_failure")
+from fade_server.services.levels import read_curves
+from fade_server.services.metrics import parse_metrics
+from fade_server.services.points import Curves
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +46,7 @@ class SeriesOfRun:
     attempt: int
     last_step: int | None
     revision: str
-    series: dict[str, tuple[Floats, Floats]]
+    series: Curves
 
 
 def revision_of_run(context: Context, run_id: str) -> str:
@@ -77,12 +73,8 @@ def read_series(context: Context, query: SeriesQuery) -> SeriesOfRun:
     with context.store.read() as session:
         run = _find(session, query.run_id)
         metrics = parse_metrics(query.metrics, run.metrics)
-        table = _read_steps(session, run.pk, metrics, query)
-        plans = _read_schedules(session, run.pk, metrics, query)
-    series = {}
-    for metric in metrics:
-        steps, values = plans[metric.name] if metric.origin == "schedule" else table.of(metric)
-        series[metric.name] = envelope(steps, values, query.points)
+        curves = read_curves(session, run, metrics, query.first, query.last, query.points)
+    series = {name: envelope(*curve, query.points) for name, curve in curves.items()}
     return SeriesOfRun(run.id, run.attempt, run.last_step, _revision(run), series)
 
 
@@ -124,47 +116,6 @@ def series_binary(found: SeriesOfRun) -> bytes:
     return struct.pack("<I", len(header)) + header + floats
 
 
-class _StepTable:
-    """Columns of ``steps`` as arrays; what was not measured is left out of each metric."""
-
-    def __init__(self, columns: Mapping[str, Sequence[Any]]) -> None:
-        self._columns = columns
-        self._steps = np.array(columns["step"], dtype=np.float64)
-
-    def of(self, metric: Metric) -> tuple[Floats, Floats]:
-        """Return steps and values of a metric."""
-        if metric.origin == "column":
-            values, measured = self._scalar(metric.key)
-        elif metric.origin == "sign_ratio":
-            (success, has_s), (failure, has_f) = map(self._scalar, _RATIO)
-            measured = has_s & has_f
-            # No mass on failures is a finding: an infinite ratio, not an error.
-            with np.errstate(all="ignore"):
-                values = success / failure
-        else:
-            values, measured = self._document(metric)
-        return self._steps[measured], values[measured]
-
-    def _scalar(self, name: str) -> tuple[Floats, np.ndarray[Any, np.dtype[np.bool_]]]:
-        values = np.array(self._columns[name], dtype=np.float64)
-        measured = ~np.isnan(values)
-        for row, kinds in enumerate(self._columns["nonfinite"]):
-            if kinds is not None and name in kinds:
-                values[row], measured[row] = float(kinds[name]), True
-        return values, measured
-
-    def _document(self, metric: Metric) -> tuple[Floats, np.ndarray[Any, np.dtype[np.bool_]]]:
-        parts = [
-            None if document is None else document.get(metric.key)
-            for document in self._columns[metric.origin]
-        ]
-        if metric.origin == "vectors":
-            parts = [None if part is None else part[metric.index] for part in parts]
-        values = [math.nan if part is None else from_wire(part) for part in parts]
-        measured = [part is not None for part in parts]
-        return np.array(values, dtype=np.float64), np.array(measured, dtype=bool)
-
-
 def _find(session: Session, run_id: str) -> RunRow:
     run = run_queries.find_run(session, run_id)
     if run is None:
@@ -174,39 +125,6 @@ def _find(session: Session, run_id: str) -> RunRow:
 
 def _revision(run: RunRow) -> str:
     return f"{run.created_at}-{run.revision}"
-
-
-def _read_steps(
-    session: Session, pk: int, metrics: Sequence[Metric], query: SeriesQuery
-) -> _StepTable:
-    wanted = {"step": None, "nonfinite": None}
-    for metric in metrics:
-        if metric.origin == "sign_ratio":
-            wanted |= dict.fromkeys(_RATIO)
-        elif metric.origin != "schedule":
-            wanted[metric.key if metric.origin == "column" else metric.origin] = None
-    names = list(wanted)
-    if all(metric.origin == "schedule" for metric in metrics):
-        return _StepTable(dict.fromkeys(names, ()))
-    columns = step_queries.read_columns(session, pk, names, query.first, query.last)
-    return _StepTable(dict(zip(names, columns, strict=True)))
-
-
-def _read_schedules(
-    session: Session, pk: int, metrics: Sequence[Metric], query: SeriesQuery
-) -> dict[str, tuple[Floats, Floats]]:
-    wanted = [metric for metric in metrics if metric.origin == "schedule"]
-    if not wanted:
-        return {}
-    steps, *columns = schedule_queries.read_schedule_columns(
-        session, pk, ["step", *(metric.key for metric in wanted)], query.first, query.last
-    )
-    at = np.array(steps, dtype=np.float64)
-    # NULL is nan in these columns, and nan here means "not known yet".
-    return {
-        metric.name: (at, np.array(column, dtype=np.float64))
-        for metric, column in zip(wanted, columns, strict=True)
-    }
 
 
 def _wire(values: Floats) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fade_server.services.downsample import MIN_POINTS, Floats, envelope
+from fade_server.services.downsample import MIN_POINTS, Floats, envelope, thin
 
 VALUES = st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), max_size=300)
 FINITE = st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=300)
@@ -87,3 +87,22 @@ def test_of_a_series_that_is_mostly_not_a_number_some_of_both_is_kept() -> None:
     assert len(steps) <= 20
     assert {5.0, -5.0} <= set(kept.tolist())
     assert int(np.isnan(kept).sum()) >= 6
+
+
+@given(
+    values=st.lists(
+        st.floats(width=16) | st.sampled_from([math.nan, math.inf, -math.inf, 1.0]), max_size=80
+    ),
+    gaps=st.lists(st.integers(0, 9), min_size=80, max_size=80),
+    small=st.sampled_from([1, 2, 16]),
+    factor=st.sampled_from([1, 3, 16]),
+)
+def test_thinning_twice_is_thinning_once(
+    values: list[float], gaps: list[int], small: int, factor: int
+) -> None:
+    steps = np.cumsum(gaps[: len(values)]).astype(float)
+    curve = steps, np.array(values, dtype=float)
+    once = thin(*curve, small * factor)
+    twice = thin(*thin(*curve, small), small * factor)
+    assert np.array_equal(once[0], twice[0])
+    assert np.array_equal(once[1], twice[1], equal_nan=True)
