@@ -1,11 +1,11 @@
 """The composition root: the service and the dashboard put together into one application."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import SecretStr
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,8 +16,14 @@ from fade_server.main import create_app
 from fade_server.security import KeyGate, check_bind
 from fade_server.settings import Settings
 
-FORWARDED_UP = ("accept", "content-type", "if-none-match")
-FORWARDED_DOWN = ("content-type", "etag", "cache-control", "www-authenticate")
+FORWARDED_UP = (
+    "accept", "accept-encoding", "content-encoding", "content-type", "if-none-match",
+    "last-event-id",
+)  # fmt: skip
+FORWARDED_DOWN = (
+    "cache-control", "content-disposition", "content-encoding", "content-type", "etag", "vary",
+    "www-authenticate", "x-accel-buffering",
+)  # fmt: skip
 
 
 def service(settings: Settings, *, dashboard: bool = True) -> FastAPI:
@@ -39,12 +45,12 @@ def service(settings: Settings, *, dashboard: bool = True) -> FastAPI:
     check_bind(settings.host, settings.api_key)
     app = create_app(settings)
     if dashboard:
-        inside = httpx.ASGITransport(app=app)
-        api = ApiClient(
-            httpx.AsyncClient(
-                transport=inside, base_url="http://127.0.0.1", headers=_bearer(settings.api_key)
-            )
+        # Compressing what never leaves the process would only cost time.
+        headers = _bearer(settings.api_key) | {"accept-encoding": "identity"}
+        inside = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1", headers=headers
         )
+        api = ApiClient(inside)
         policy = content_security_policy(create_dashboard(app, api))
         app.add_middleware(PagePolicy, policy=policy)
     app.add_middleware(KeyGate, api_key=settings.api_key)
@@ -85,18 +91,21 @@ def separate_dashboard(server: str, host: str, api_key: str | None) -> FastAPI:
         return {"status": "ok"}
 
     @app.api_route(
-        "/api/{path:path}", methods=["GET", "PUT", "POST", "DELETE"], include_in_schema=False
+        "/api/{path:path}",
+        methods=["GET", "PUT", "PATCH", "POST", "DELETE"],
+        include_in_schema=False,
     )
     async def pass_on(path: str, request: Request) -> Response:
         sent = {name: request.headers[name] for name in FORWARDED_UP if name in request.headers}
         try:
-            answer = await upstream.request(
+            asked = upstream.build_request(
                 request.method,
                 f"/api/{path}",
                 params=httpx.QueryParams(request.url.query),
                 headers=sent,
                 content=await request.body(),
             )
+            answer = await upstream.send(asked, stream=True)
         except httpx.TransportError:
             problem = {
                 "title": "Bad Gateway",
@@ -105,12 +114,25 @@ def separate_dashboard(server: str, host: str, api_key: str | None) -> FastAPI:
             }
             return JSONResponse(problem, 502, media_type="application/problem+json")
         kept = {name: answer.headers[name] for name in FORWARDED_DOWN if name in answer.headers}
-        return Response(answer.content, answer.status_code, kept)
+        return StreamingResponse(_as_it_comes(answer), answer.status_code, kept)
 
     policy = content_security_policy(create_dashboard(app, ApiClient(upstream)))
     app.add_middleware(PagePolicy, policy=policy)
     app.add_middleware(KeyGate, api_key=key)
     return app
+
+
+async def _as_it_comes(answer: httpx.Response) -> AsyncIterator[bytes]:
+    """Yield a body piece by piece: events have no end, and an export may be large."""
+    events = answer.headers.get("content-type", "").startswith("text/event-stream")
+    # A browser comes back to a stream that ends; a file that is cut must not look whole.
+    ends = (httpx.TransportError,) if events else ()
+    try:
+        with suppress(*ends):
+            async for piece in answer.aiter_raw():
+                yield piece
+    finally:
+        await answer.aclose()
 
 
 def _bearer(api_key: SecretStr | None) -> dict[str, str]:

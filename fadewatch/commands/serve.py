@@ -59,9 +59,8 @@ def dashboard(
 
 
 def _run(build: Any, host: str, port: int) -> None:
-    import uvicorn  # noqa: PLC0415
-
     from fade_core.errors import FadeError  # noqa: PLC0415
+    from fadewatch.serving import make_server  # noqa: PLC0415
 
     try:
         app = build()
@@ -69,4 +68,10 @@ def _run(build: Any, host: str, port: int) -> None:
         typer.secho(str(problem), fg="red", err=True)
         raise typer.Exit(2) from problem
     typer.echo(f"Fadewatch is at http://{host}:{port}")
-    uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=2)
+    running = make_server(app, host, port)
+    try:
+        running.run()
+    except KeyboardInterrupt:
+        return
+    if not running.started:
+        raise typer.Exit(3)

@@ -9,10 +9,12 @@ from typing import Any
 import anyio.to_thread
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fade_server.errors import SchemaError
 from fade_server.queries.engine import Store
-from fade_server.routes import health, runs, schedule, series, steps
+from fade_server.routes import events, health, runs, schedule, series, steps
 from fade_server.routes.bodies import BodyLimit
 from fade_server.routes.docs import restore_nulls
 from fade_server.routes.problems import add_problem_handlers
@@ -29,9 +31,29 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 VERSIONED = "/api/v1"
-PARTS = (runs.router, steps.router, schedule.router, series.router)
 JOBS = (build_levels,)
 """What follows every change of a run, in this order."""
+
+GZIP_FROM, GZIP_LEVEL = 1024, 1
+"""Smaller answers go as they are, and the cheapest level has most of the gain."""
+
+PARTS = (runs.router, steps.router, schedule.router, series.router, events.router)
+
+
+class Compression(GZipMiddleware):
+    """gzip for the answers of the API; pages and their assets are somebody else's.
+
+    Binary series are left alone: compressing float64 costs a chart more than it saves.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        spared = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream")
+        super().__init__(app, GZIP_FROM, GZIP_LEVEL, exclude_content_types=spared)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and compress the answer where the client takes that."""
+        ours = scope["type"] == "http" and scope["path"].startswith(VERSIONED)
+        await (super().__call__ if ours else self.app)(scope, receive, send)
 
 
 class Service(FastAPI):
@@ -73,6 +95,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     )
     app.state.context = context
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(Compression)
     add_problem_handlers(app)
     for router in PARTS:
         app.include_router(router, prefix=VERSIONED)

@@ -64,6 +64,13 @@ def test_its_commands_bring_up_a_service_and_a_dashboard(
         assert answers(f"{page}/", None) == 401
         assert answers(f"{page}/", KEY) == 200
         assert httpx.get(f"{page}/api/v1/runs", auth=("me", KEY)).json()["runs"] == []
+        body = {"run_id": "r", "attempt_key": "a1"}
+        opened = httpx.post(f"{page}/api/v1/projects/p/runs", auth=("me", KEY), json=body)
+        assert opened.status_code == 201
+        events = f"{page}/api/v1/runs/r/events"
+        with httpx.stream("GET", events, auth=("me", KEY), timeout=10) as stream:
+            lines = stream.iter_lines()
+            assert next(line for line in lines if line.startswith("id: ")) == "id: 1.0.0"
     finally:
         for process in started:
             process.terminate()

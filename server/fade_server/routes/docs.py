@@ -24,26 +24,30 @@ _REASONS = {
 
 
 def answers(
-    model: type[BaseModel], example: dict[str, Any], *problems: int, status: int = 200
+    model: type[BaseModel], example: dict[str, Any], *codes: int, status: int = 200
 ) -> Responses:
     """Return the documentation of what an operation answers.
 
     Args:
         model: Shape of a good answer.
         example: One.
-        problems: Statuses of the problems that it may answer.
+        codes: Statuses of the problems that it may answer.
         status: Status of a good answer.
     """
     good = {"model": model, "content": {"application/json": {"example": example}}}
+    return {status: good} | problems(*codes)
+
+
+def problems(*codes: int) -> Responses:
+    """Return the documentation of the problems that an operation may answer, by status."""
     schema = inlined(ProblemOut)
-    documented: Responses = {
+    return {
         code: {
             "description": _REASONS[code],
             "content": {PROBLEM_MEDIA_TYPE: {"schema": schema, "example": PROBLEM}},
         }
-        for code in problems
+        for code in codes
     }
-    return {status: good} | documented
 
 
 def body(model: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:

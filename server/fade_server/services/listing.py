@@ -77,14 +77,18 @@ def _documents(context: Context, session: Session, rows: Sequence[RunRow]) -> li
     return [_document(row, tags[row.pk], silent_since) for row in rows]
 
 
+def shown_status(status: str, updated_at: float, silent_since: float) -> str:
+    """Return the status as people see it: a running run that is silent is stale."""
+    return "stale" if status == "running" and updated_at < silent_since else status
+
+
 def _document(row: RunRow, tags: list[str], silent_since: float) -> Document:
-    stale = row.status == "running" and row.updated_at < silent_since
     return {
         "id": row.id,
         "project": row.project,
         "name": row.name,
         "mode": row.mode,
-        "status": "stale" if stale else row.status,
+        "status": shown_status(row.status, row.updated_at, silent_since),
         "group": row.group_name,
         "tags": tags,
         "config": row.config,

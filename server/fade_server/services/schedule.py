@@ -30,7 +30,7 @@ async def wait_for_schedule(
 ) -> Document:
     """Return the schedule as soon as it is newer, or what there is after ``wait_s``.
 
-    A run that ends meanwhile ends the wait too.
+    A run that ends meanwhile ends the wait too, and so does the end of this process.
     Neither a thread nor a connection is held while waiting. What other server processes store
     is noticed every ``settings.recheck_s``.
 
@@ -57,7 +57,8 @@ async def wait_for_schedule(
             left = deadline - loop.time()
             newer = after is None or run.schedule["version"] > after
             status = status or run.status
-            if newer or run.override_version != seen or run.status != status or left <= 0:
+            over = left <= 0 or context.notifier.closed
+            if newer or run.override_version != seen or run.status != status or over:
                 return _answer(run)
             try:
                 await asyncio.wait_for(changed.wait(), min(left, context.settings.recheck_s))

@@ -94,3 +94,19 @@ def _read_binary(body: bytes) -> tuple[dict[str, Any], dict[str, list[np.ndarray
         at += 2 * count
     assert at == len(floats)
     return header, columns
+
+
+def test_large_answers_are_compressed_for_who_takes_that(api: Api, long: str) -> None:
+    path, query = f"/runs/{long}/series", {"metrics": "loss"}
+    packed = api.get(path, params=query, headers={"accept-encoding": "gzip"})
+    plain = api.get(path, params=query, headers={"accept-encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert int(packed.headers["content-length"]) < len(plain.content) / 2
+    assert packed.content == plain.content
+    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    known = {"accept-encoding": "gzip", "if-none-match": packed.headers["etag"]}
+    unchanged = api.get(path, params=query, headers=known)
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    binary = api.get(f"{path}.bin", params=query, headers={"accept-encoding": "gzip"})
+    assert "content-encoding" not in binary.headers
