@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from fade_client.importers.keys import Match, is_bookkeeping, match, pass_at
 from fade_client.importers.result import Record
-from fade_core.records import FIELDS, problem_with
+from fade_core.records import EXTRAS, FIELDS, problem_with
 
 Launch = Mapping[int, dict[str, Any]]
 
@@ -64,10 +64,11 @@ def rename(launches: Iterable[Launch], custom: Mapping[str, str]) -> Named:
     odd: Counter[str] = Counter()
     attempts = [[_record(step, row, plan, odd) for step, row in launch.items()] for launch in kept]
     recognised = {found.name: key for key, found in chosen.items()}
+    recognised |= {key: key for key in counts if key in EXTRAS and key not in chosen}
     unknown = {
         key: count
         for key, count in sorted(counts.items())
-        if key not in chosen and pass_at(key) is None and not is_bookkeeping(key)
+        if key not in recognised.values() and pass_at(key) is None and not is_bookkeeping(key)
     }
     warnings = tuple(
         f"{key}: {count} values cannot be its {plan[key].name} and are kept as {_own(key)}"

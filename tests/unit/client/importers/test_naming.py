@@ -121,6 +121,14 @@ def test_pass_at_k_is_gathered_by_k(tmp_path: Path) -> None:
     assert record(tmp_path, {"pass_at_k": {"16": 0.5}})["pass_at_k"] == {16: 0.5}
 
 
+def test_the_statistics_of_our_monitors_keep_their_names_and_are_known(tmp_path: Path) -> None:
+    rows = [{"step": 1, "kl_ratio_excess_z": -7.0, "apa_slope": 0.1, "odd": 1.0}]
+    run = only(jsonl(tmp_path / "a.jsonl", rows))
+    assert run.steps == [{"step": 1, "kl_ratio_excess_z": -7.0, "apa_slope": 0.1, "odd": 1.0}]
+    assert run.recognised["apa_slope"] == "apa_slope"
+    assert set(run.unknown_keys) == {"odd"}
+
+
 def test_a_mapping_goes_before_what_is_built_in(tmp_path: Path) -> None:
     mapping = parse_mapping({"step": "n", "fields": {"entropy": "H"}, "ignore": ["secret*"]})
     path = jsonl(
