@@ -102,15 +102,16 @@ def update(track: Track, value: float, index: int) -> Track:
     >>> (track.level, track.values)
     (1.1, 5)
     """
-    count = track.values + 1
+    # Unpacked, built as a bare tuple: this runs for every signal of every step.
+    (
+        count, _, _, base, noise, start_noise, mean, high, low, same, recent, past, block, filled,
+        total,
+    ) = track  # fmt: skip
+    count += 1
     if count == 1:
         return Track(1, index, value, value, 0.0, 0.0, value, value, value, 1, (value,), (value,))
-    # Unpacked, built as a bare tuple: this runs for every signal of every step.
-    _, _, _, base, noise, start_noise, mean, high, low, same, recent, past, block, filled, total = (
-        track
-    )
     change = abs(value - recent[-1])
-    recent = (*recent[1 - MEDIAN_OF :], value)
+    recent = (*recent[1:], value) if count > MEDIAN_OF else (*recent, value)
     level = sorted(recent)[len(recent) // 2]
     if count <= YOUNG:
         base, noise, mean = _young(track, count, value, level, change)
@@ -123,9 +124,9 @@ def update(track: Track, value: float, index: int) -> Track:
         mean += (level - mean + off) / MEAN_OF
     if count <= NOISE_MEMORY:
         start_noise = noise
-    if count <= 3 or mean > high:
+    if mean > high or count <= 3:
         high = mean
-    if count <= 3 or mean < low:
+    if mean < low or count <= 3:
         low = mean
     filled += 1
     total += level

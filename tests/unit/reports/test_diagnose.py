@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+import fade_client
+from fade_core.kl_audit.live import verdict_of
 from fadewatch import cli
 
 RUNNER = CliRunner()
@@ -39,6 +41,21 @@ def test_a_healthy_run_is_zero_and_a_collapse_is_one(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "entropy_collapse" in result.output
     assert "keys without a canonical name: odd" in result.output
+
+
+def test_the_verdict_on_the_kl_that_a_run_holds_is_a_finding(tmp_path: Path) -> None:
+    verdict = verdict_of({"beta": 0.04}, "trl-grpo", "1.9.2")
+    run = fade_client.init("p", mode="local", dir=tmp_path, config={"kl_audit": verdict})
+    for step in range(80):
+        run.log_step(step=step, entropy=1.0 + 0.01 * math.sin(step))
+    run.finish()
+    (spool,) = tmp_path.rglob("*.spool")
+    result = diagnose(spool, "--format", "json")
+    (finding,) = json.loads(result.stdout)["findings"]
+    assert (finding["detector"], finding["severity"]) == ("kl_misconfigured", "warning")
+    assert "use_bias_correction_kl=True" in finding["advice"]["do"][0]
+    assert (result.exit_code, diagnose(spool, "--fail-on", "critical").exit_code) == (1, 0)
+    assert "kl_misconfigured" in diagnose(spool).output
 
 
 def test_what_cannot_be_checked_is_two(tmp_path: Path) -> None:
