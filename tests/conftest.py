@@ -3,13 +3,14 @@
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import count
 from pathlib import Path
@@ -41,7 +42,9 @@ class ServerProcess:
     """A real ``fadewatch server`` that a test may kill and start again on the same store."""
 
     port: int
-    database: Path
+    database: Path | str
+    settings: dict[str, str] = field(default_factory=dict)
+    dashboard: bool = True
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -52,8 +55,9 @@ class ServerProcess:
         command = [
             sys.executable, "-m", "fadewatch", "server",
             "--port", str(self.port), "--db", str(self.database),
+            "--dashboard" if self.dashboard else "--no-dashboard",
         ]  # fmt: skip
-        self.process = subprocess.Popen(command, cwd=ROOT)
+        self.process = subprocess.Popen(command, cwd=ROOT, env=os.environ | self.settings)
         wait_until(self._ready, "the server to be ready")
 
     def kill(self) -> None:
@@ -61,6 +65,14 @@ class ServerProcess:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+            self.process = None
+
+    def stop(self) -> None:
+        """End it the way an operator does, and wait until it has finished."""
+        if self.process is not None:
+            self.process.terminate()
+            # It shuts down in order, and then ends by the signal that asked for it.
+            assert self.process.wait(30) in (0, -signal.SIGTERM)
             self.process = None
 
     def get(self, path: str, **params: object) -> httpx.Response:

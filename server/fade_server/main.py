@@ -13,6 +13,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fade_server.errors import SchemaError
+from fade_server.queries.channel import Channel
 from fade_server.queries.engine import Store
 from fade_server.routes import events, health, runs, schedule, series, steps
 from fade_server.routes.bodies import BodyLimit
@@ -82,7 +83,9 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     """
     store = Store(settings.database_url)
     jobs: list[Job] = []
-    context = Context(store, settings, Notifier(), clock, Background(jobs))
+    channel = Channel(store.engine) if store.engine.dialect.name == "postgresql" else None
+    notifier = Notifier(None if channel is None else channel.send)
+    context = Context(store, settings, notifier, clock, Background(jobs))
     jobs += [partial(job, context) for job in JOBS]
     app = Service(
         title="Fadewatch",
@@ -91,7 +94,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         openapi_url="/api/openapi.json",
         docs_url=None,  # its page loads scripts from elsewhere, which ours may not
         redoc_url=None,
-        lifespan=_lifespan(context),
+        lifespan=_lifespan(context, channel),
     )
     app.state.context = context
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
@@ -109,15 +112,21 @@ async def _no_such_path(rest: str) -> None:
     raise HTTPException(404, f"there is no such path: /api/{rest:.100}")
 
 
-def _lifespan(context: Context) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    context: Context, channel: Channel | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
             await anyio.to_thread.run_sync(_prepare, context.store)
             behind = await anyio.to_thread.run_sync(runs_behind, context)
             context.background.start(behind)
+            if channel is not None:
+                channel.start(context.notifier.wake)
             yield
             await anyio.to_thread.run_sync(context.background.stop)
+            if channel is not None:
+                await anyio.to_thread.run_sync(channel.stop)
         finally:
             context.store.close()
 

@@ -1,6 +1,7 @@
 """Every read and write of the store, as functions from a session to plain records.
 
 ``engine``     the connection, and the two kinds of transaction
+``channel``    word of changes between processes on one PostgreSQL
 ``runs``       runs, their tags and their attempts
 ``steps``      step records and raw weights
 ``levels``     blocks of the levels of detail

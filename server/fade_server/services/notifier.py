@@ -1,8 +1,8 @@
-"""Wakes the requests of this process that wait for news of a run, or of any."""
+"""Wakes the requests that wait for news of a run, or of any."""
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
@@ -32,9 +32,13 @@ class Notifier:
     2. A change that is notified after ``listen`` began sets its event, so none is missed.
     3. A listener that has left costs nothing.
     4. After ``close`` every event is set, and ``closed`` says why: whoever waits should answer.
+
+    Args:
+        tell: Passes on to the other server processes what this one changed; must not wait.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[str], None] | None = None) -> None:
+        self._tell = tell
         self._lock = threading.Lock()
         self._events: dict[str, dict[asyncio.Event, asyncio.AbstractEventLoop]] = {}
         self._any: dict[AnyRun, asyncio.AbstractEventLoop] = {}
@@ -68,13 +72,23 @@ class Notifier:
                 del self._any[listener]
 
     def notify(self, run_id: str) -> None:
-        """Set the events of everyone who listens to this run."""
+        """Say that this process has changed a run."""
+        self.wake(run_id)
+        if self._tell is not None:
+            self._tell(run_id)
+
+    def wake(self, run_id: str | None) -> None:
+        """Set the events of everyone who listens to this run; None: to any at all."""
         # Under the lock, so that no listener can leave and close its loop in between.
         with self._lock:
-            for event, loop in self._events.get(run_id, {}).items():
-                loop.call_soon_threadsafe(event.set)
+            for one in list(self._events) if run_id is None else [run_id]:
+                for event, loop in self._events.get(one, {}).items():
+                    loop.call_soon_threadsafe(event.set)
             for listener, loop in self._any.items():
-                loop.call_soon_threadsafe(listener.note, run_id)
+                if run_id is None:
+                    loop.call_soon_threadsafe(listener.changed.set)
+                else:
+                    loop.call_soon_threadsafe(listener.note, run_id)
 
     def close(self) -> None:
         """Send everyone home who waits: the process is about to end."""
