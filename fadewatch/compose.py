@@ -15,6 +15,7 @@ from fade_dashboard.app import content_security_policy, create_dashboard
 from fade_server.main import create_app
 from fade_server.security import KeyGate, check_bind
 from fade_server.settings import Settings
+from fadewatch.uploads import read_upload
 
 FORWARDED_UP = (
     "accept", "accept-encoding", "content-encoding", "content-type", "if-none-match",
@@ -43,7 +44,7 @@ def service(settings: Settings, *, dashboard: bool = True) -> FastAPI:
             behind.
     """
     check_bind(settings.host, settings.api_key)
-    app = create_app(settings)
+    app = create_app(settings, importer=read_upload)
     if dashboard:
         # Compressing what never leaves the process would only cost time.
         headers = _bearer(settings.api_key) | {"accept-encoding": "identity"}

@@ -77,7 +77,7 @@ def resolve(
         attempt_key=f"{int(now * 1000):013d}-{secrets.token_hex(6)}",
         name=_text("name", run_id if name is None else name),
         mode=_mode(mode),
-        config=_config(config),
+        config=plain_config(config),
         tags=_tags(tags),
         group=None if group is None else _text("group", group),
         scheduler=_scheduler(scheduler),
@@ -146,7 +146,12 @@ def _mode(mode: str) -> str:
     return mode
 
 
-def _config(config: Mapping[str, Any] | None) -> dict[str, Any]:
+def plain_config(config: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a configuration as plain JSON values; non-finite floats as their strings.
+
+    Raises:
+        ConfigError: Something in it is none.
+    """
     try:
         plain = jsonable(msgspec.to_builtins(dict(config or {}), str_keys=True))
         msgspec.json.encode(plain)

@@ -15,13 +15,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fade_server.errors import SchemaError
 from fade_server.queries.channel import Channel
 from fade_server.queries.engine import Store
-from fade_server.routes import events, health, runs, schedule, series, steps
+from fade_server.routes import events, health, runs, schedule, series, steps, transfer
 from fade_server.routes.bodies import BodyLimit
 from fade_server.routes.docs import restore_nulls
 from fade_server.routes.problems import add_problem_handlers
 from fade_server.schema import engine_problem, schema_problem, upgrade_database, upgrade_engine
 from fade_server.services.background import Background, Job
 from fade_server.services.context import Context
+from fade_server.services.imports import Importer
 from fade_server.services.levels import build_levels, runs_behind
 from fade_server.services.notifier import Notifier
 from fade_server.settings import Settings
@@ -38,7 +39,7 @@ JOBS = (build_levels,)
 GZIP_FROM, GZIP_LEVEL = 1024, 1
 """Smaller answers go as they are, and the cheapest level has most of the gain."""
 
-PARTS = (runs.router, steps.router, schedule.router, series.router, events.router)
+PARTS = (runs.router, steps.router, schedule.router, series.router, events.router, transfer.router)
 
 
 class Compression(GZipMiddleware):
@@ -63,12 +64,17 @@ class Service(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
         document = super().openapi()
-        for router in PARTS:
+        for router in self.state.parts:
             restore_nulls(document, VERSIONED, router)
         return document
 
 
-def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) -> FastAPI:
+def create_app(
+    settings: Settings,
+    *,
+    clock: Callable[[], float] = time.time,
+    importer: Importer | None = None,
+) -> FastAPI:
     """Return the service; the gate of ``security`` goes in front of it.
 
     The database is opened when the application starts: an embedded one is upgraded, and one
@@ -77,6 +83,7 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
     Args:
         settings: Limits and the database.
         clock: Seconds since the epoch; for tests.
+        importer: Reads the logs of other tools; without one, ``/runs/import`` does not exist.
 
     Raises:
         SettingError: The database URL is not one of SQLite or PostgreSQL.
@@ -97,10 +104,12 @@ def create_app(settings: Settings, *, clock: Callable[[], float] = time.time) ->
         lifespan=_lifespan(context, channel),
     )
     app.state.context = context
+    app.state.importer = importer
+    app.state.parts = PARTS if importer is None else (*PARTS, transfer.import_router)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(Compression)
     add_problem_handlers(app)
-    for router in PARTS:
+    for router in app.state.parts:
         app.include_router(router, prefix=VERSIONED)
     app.include_router(health.router)
     # A page server that is attached later catches every path that is left; never these.

@@ -38,7 +38,7 @@ def read(path: Path, mapping: KeyMapping) -> list[ImportedRun]:
     """
     draft = Draft(run_name(path), FORMAT.id, mapping)
     for file in sorted(path.glob(PATTERN)) if path.is_dir() else [path]:
-        table = _table(file)
+        table = read_parquet(file)
         if not {"step", "prompt", "advantage"} <= table.keys():
             raise LogError(f"{file} has no columns step, prompt and advantage: not TRL's")
         rows = range(len(table["step"]))
@@ -47,7 +47,12 @@ def read(path: Path, mapping: KeyMapping) -> list[ImportedRun]:
     return [draft.finish()]
 
 
-def _table(file: Path) -> dict[str, list[Any]]:
+def read_parquet(file: Path) -> dict[str, list[Any]]:
+    """Return the columns of a Parquet file.
+
+    Raises:
+        LogError: pyarrow is missing, or the file cannot be read.
+    """
     try:
         from pyarrow import ArrowException, parquet  # noqa: PLC0415  optional, and large
     except ImportError as error:

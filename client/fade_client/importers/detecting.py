@@ -8,6 +8,7 @@ from pathlib import Path
 from fade_client.errors import LogError
 from fade_client.importers import (
     completions,
+    exported,
     hf_console,
     jsonl,
     mlflow_database,
@@ -32,6 +33,7 @@ FORMATS: tuple[Format, ...] = tuple(
     module.FORMAT
     for module in (
         wandb_offline,
+        exported,
         completions,
         trackio,
         mlflow_database,

@@ -6,7 +6,7 @@ is the same run, and the server stores every step once.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ def spool_run(
         ConfigError: The project or the name cannot be used.
         SpoolFault: The spool cannot be written.
     """
-    run_id = f"import-{fingerprint(run, project)}"
+    run_id = import_id(run, project)
     resolved = options.resolve(
         project,
         printable(name or run.name),
@@ -85,15 +85,37 @@ def spool_run(
         api_key=None,
     )
     folder = resolved.path.parent
-    extras, left_out = _extras(run)
-    for index, records in enumerate(run.attempts):
-        key = f"{index:05d}-{run_id}"
+    attempts, left_out = attempts_of(run, run_id, at)
+    for key, frames in attempts:
         header = msgspec.structs.replace(resolved.header, attempt_key=key)
         target = folder / f"{key}{SUFFIX}"
         if not target.exists():
-            _write(target, header, _frames(run, index, records, extras, at))
+            _write(target, header, frames)
     steps = sum(map(len, run.attempts))
     return Spooled(run_id, folder, steps, left_out)
+
+
+def import_id(run: ImportedRun, project: str) -> str:
+    """Return the run's id: the same for the same log in the same project."""
+    return f"import-{fingerprint(run, project)}"
+
+
+def attempts_of(
+    run: ImportedRun, run_id: str, at: float
+) -> tuple[list[tuple[str, Iterator[StepFrame | FinishFrame]]], dict[str, int]]:
+    """Return the launches of a run as frames, with the key of each, and what was left out.
+
+    Args:
+        run: As imported.
+        run_id: Its id; part of the keys.
+        at: Time of steps of which the log has none, in seconds since the epoch.
+    """
+    extras, left_out = _extras(run)
+    attempts = [
+        (f"{index:05d}-{run_id}", _frames(run, index, records, extras, at))
+        for index, records in enumerate(run.attempts)
+    ]
+    return attempts, left_out
 
 
 def fingerprint(run: ImportedRun, project: str) -> str:
@@ -124,7 +146,7 @@ def _fits(name: str) -> bool:
 
 def _frames(
     run: ImportedRun, index: int, records: Iterable[Record], extras: frozenset[str], at: float
-) -> Iterable[StepFrame | FinishFrame]:
+) -> Iterator[StepFrame | FinishFrame]:
     time = at
     for record in records:
         time = run.times.get((index, record["step"]), time)

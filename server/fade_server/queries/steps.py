@@ -113,6 +113,39 @@ def read_columns(
     return list(zip(*rows, strict=True)) if rows else [() for _ in names]
 
 
+def read_rows(
+    session: Session, pk: int, attempt: int, names: Sequence[str], after: int, last: int, limit: int
+) -> list[Row]:
+    """Return shown steps of one attempt in (after, last], the first ``limit``, in their order."""
+    statement = (
+        select(*(steps.c[name] for name in names))
+        .where(
+            steps.c.run_pk == pk,
+            steps.c.attempt == attempt,
+            steps.c.step > after,
+            steps.c.step <= last,
+            ~steps.c.superseded,
+        )
+        .order_by(steps.c.step)
+        .limit(limit)
+    )
+    return [dict(row) for row in session.execute(statement).mappings()]
+
+
+def read_weights(session: Session, pk: int, attempt: int, low: int, high: int) -> list[Row]:
+    """Return the raw weights of one attempt for steps in [low, high], in their order."""
+    statement = (
+        select(weights)
+        .where(
+            weights.c.run_pk == pk,
+            weights.c.attempt == attempt,
+            weights.c.step.between(low, high),
+        )
+        .order_by(weights.c.step)
+    )
+    return [dict(row) for row in session.execute(statement).mappings()]
+
+
 def add_weights(session: Session, rows: Sequence[Row]) -> None:
     """Insert raw weights."""
     session.execute(insert(weights), rows)

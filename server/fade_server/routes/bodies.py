@@ -41,15 +41,24 @@ def decode_json(body: tuple[bytes, str], limit: int) -> Any:
         MalformedError: It is not gzip, or not JSON.
         TooLargeError: It is larger than the limit once decompressed.
     """
-    raw, encoding = body
-    if encoding == "gzip":
-        raw = _gunzip(raw, limit)
-    elif encoding not in ("", "identity"):
-        raise EncodingError(f'content encoding must be gzip or identity, got "{encoding:.40}"')
     try:
-        return orjson.loads(raw)
+        return orjson.loads(plain_body(body, limit))
     except orjson.JSONDecodeError as error:
         raise MalformedError(f"the body is not JSON: {error}") from error
+
+
+def plain_body(body: tuple[bytes, str], limit: int) -> bytes:
+    """Return a body that may be compressed as it was before.
+
+    Raises:
+        EncodingError, MalformedError, TooLargeError: As ``decode_json``.
+    """
+    raw, encoding = body
+    if encoding == "gzip":
+        return _gunzip(raw, limit)
+    if encoding not in ("", "identity"):
+        raise EncodingError(f'content encoding must be gzip or identity, got "{encoding:.40}"')
+    return raw
 
 
 def _gunzip(raw: bytes, limit: int) -> bytes:

@@ -1,6 +1,5 @@
 """Metrics over steps, and raw weights."""
 
-import hashlib
 from collections.abc import Callable
 from typing import Annotated
 
@@ -9,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fade_server.routes import examples
 from fade_server.routes.bodies import ContextDep
 from fade_server.routes.docs import answers
+from fade_server.routes.etags import tag_of, unchanged
 from fade_server.routes.runs import JSON, RunPath
 from fade_server.routes.schemas import SeriesOut, WeightsOut
 from fade_server.services import series, weights
@@ -99,15 +99,9 @@ def _answer(
     form: Callable[[SeriesOfRun], bytes],
     media_type: str,
 ) -> Response:
-    presented = request.headers.get("if-none-match", "")
-    present = _tag(series.revision_of_run(context, query.run_id), query, media_type)
-    if present in (part.strip().removeprefix("W/") for part in presented.split(",")):
-        return Response(status_code=304, headers={"ETag": present})
+    present = tag_of(series.revision_of_run(context, query.run_id), query, media_type)
+    if known := unchanged(request, present):
+        return known
     found = series.read_series(context, query)
-    headers = {"ETag": _tag(found.revision, query, media_type), "Cache-Control": "no-cache"}
+    headers = {"ETag": tag_of(found.revision, query, media_type), "Cache-Control": "no-cache"}
     return Response(form(found), headers=headers, media_type=media_type)
-
-
-def _tag(revision: str, query: SeriesQuery, media_type: str) -> str:
-    digest = hashlib.sha256(repr((revision, query, media_type)).encode())
-    return f'"{digest.hexdigest()[:32]}"'

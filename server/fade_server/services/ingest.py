@@ -62,18 +62,27 @@ def ingest(context: Context, run_id: str, batch: StepBatch) -> Accepted:
         InvalidInputError: The run has no such attempt, or would get too many names.
     """
     with context.store.write() as session:
-        run = run_queries.find_run(session, run_id, lock=True)
-        if run is None:
-            raise NotFoundError(f'there is no run "{run_id}"')
-        attempt = run_queries.find_attempt(session, run.pk, batch.attempt)
-        if attempt is None:
-            message = f"must be an attempt of the run, 1 to {run.attempt}"
-            raise refuse("attempt", message, batch.attempt)
-        accepted = _Ingest(context, session, run, attempt, batch).store()
+        accepted = ingest_in(context, session, run_id, batch)
     if accepted.accepted:
         context.notifier.notify(run_id)
         context.background.changed(run_id)
     return accepted
+
+
+def ingest_in(context: Context, session: Session, run_id: str, batch: StepBatch) -> Accepted:
+    """Store a batch in a transaction that is open; the caller commits and tells the listeners.
+
+    Raises:
+        NotFoundError, InvalidInputError: As ``ingest``.
+    """
+    run = run_queries.find_run(session, run_id, lock=True)
+    if run is None:
+        raise NotFoundError(f'there is no run "{run_id}"')
+    attempt = run_queries.find_attempt(session, run.pk, batch.attempt)
+    if attempt is None:
+        message = f"must be an attempt of the run, 1 to {run.attempt}"
+        raise refuse("attempt", message, batch.attempt)
+    return _Ingest(context, session, run, attempt, batch).store()
 
 
 class _Ingest:

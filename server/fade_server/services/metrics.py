@@ -48,7 +48,7 @@ def parse_metrics(names: Sequence[str], existing: Sequence[str]) -> list[Metric]
     if not 1 <= len(unique) <= MAX_METRICS:
         message = f"must name 1 to {MAX_METRICS} metrics, separated by commas"
         raise InvalidInputError(FieldProblem("metrics", message, len(unique)))
-    found = [(name, _parse(name)) for name in unique]
+    found = [(name, parse_metric(name)) for name in unique]
     known = {*SCALARS, *existing, "sign_ratio", *(f"schedule/{part}" for part in SCHEDULE_PARTS)}
     problems = [
         FieldProblem("metrics", f'"{name:.100}" is not a metric{_hint(name, known)}', shorten(name))
@@ -70,7 +70,8 @@ def _hint(name: str, known: set[str]) -> str:
     return near(name, known)
 
 
-def _parse(name: str) -> Metric | None:
+def parse_metric(name: str) -> Metric | None:
+    """Return what a name means, or None where it means nothing."""
     part, slash, key = name.partition("/")
     if name == "sign_ratio":
         return Metric(name, "sign_ratio", "")

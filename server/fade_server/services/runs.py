@@ -68,7 +68,7 @@ def open_run(context: Context, request: RunRequest) -> Opened:
         InvalidInputError: A field is wrong.
         ConflictError: The run exists in another project.
     """
-    columns = _columns(context, request)
+    columns = checked_columns(context, request)
     try:
         return _open(context, request, columns)
     except IntegrityError:
@@ -90,25 +90,53 @@ def finish_run(context: Context, run_id: str, attempt: int, status: str) -> Docu
         InvalidInputError: The run has no such attempt.
     """
     with context.store.write() as session:
-        run = _lock(session, run_id)
-        if run_queries.find_attempt(session, run.pk, attempt) is None:
-            raise refuse("attempt", f"must be an attempt of the run, 1 to {run.attempt}", attempt)
-        run_queries.change_attempt(session, run.pk, attempt, {"status": status})
-        if attempt == run.attempt:
-            changed = {"status": status, "updated_at": context.clock()}
-            run_queries.change_run(session, run.pk, changed)
+        finish_in(context, session, run_id, attempt, status)
     context.notifier.notify(run_id)
     return read_run(context, run_id)
 
 
+def finish_in(context: Context, session: Session, run_id: str, attempt: int, status: str) -> None:
+    """Note how an attempt ended, in a transaction that is open.
+
+    Raises:
+        NotFoundError, InvalidInputError: As ``finish_run``.
+    """
+    run = _lock(session, run_id)
+    if run_queries.find_attempt(session, run.pk, attempt) is None:
+        raise refuse("attempt", f"must be an attempt of the run, 1 to {run.attempt}", attempt)
+    run_queries.change_attempt(session, run.pk, attempt, {"status": status})
+    if attempt == run.attempt:
+        changed = {"status": status, "updated_at": context.clock()}
+        run_queries.change_run(session, run.pk, changed)
+
+
+def open_in(
+    context: Context, session: Session, request: RunRequest, columns: Document
+) -> tuple[bool, int]:
+    """Create or resume a run in a transaction that is open.
+
+    Args:
+        context: The service's parts.
+        session: Of the transaction.
+        request: What the client says.
+        columns: Of ``checked_columns``.
+
+    Returns:
+        Whether it is new, and the ordinal of the attempt.
+
+    Raises:
+        ConflictError: The run exists in another project.
+    """
+    run = run_queries.find_run(session, request.run_id, lock=True)
+    if run is None:
+        return True, _create(context, session, request, columns)
+    return False, _resume(context, session, request, columns, run)
+
+
 def _open(context: Context, request: RunRequest, columns: Document) -> Opened:
     with context.store.write() as session:
-        run = run_queries.find_run(session, request.run_id, lock=True)
-        if run is None:
-            ordinal = _create(context, session, request, columns)
-        else:
-            ordinal = _resume(context, session, request, columns, run)
-    return Opened(run is None, ordinal, read_run(context, request.run_id))
+        created, ordinal = open_in(context, session, request, columns)
+    return Opened(created, ordinal, read_run(context, request.run_id))
 
 
 def _create(context: Context, session: Session, request: RunRequest, columns: Document) -> int:
@@ -171,8 +199,12 @@ def _add_attempt(
     run_queries.add_attempt(session, attempt)
 
 
-def _columns(context: Context, request: RunRequest) -> Document:
-    """Return what a request sets on the run, checked."""
+def checked_columns(context: Context, request: RunRequest) -> Document:
+    """Return what a request sets on the run.
+
+    Raises:
+        InvalidInputError: A field is wrong.
+    """
     problems = _name_problems(context, request)
     config: Document = {}
     try:

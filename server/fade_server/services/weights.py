@@ -3,12 +3,15 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fade_server.errors import NotFoundError
 from fade_server.queries import runs as run_queries
 from fade_server.queries import steps as step_queries
 from fade_server.services.codec import wire_document
 from fade_server.services.context import Context
+
+ARRAYS = ("rewards", "advantages")
 
 
 def read_weights(context: Context, run_id: str, step: int) -> dict[str, Any]:
@@ -29,15 +32,15 @@ def read_weights(context: Context, run_id: str, step: int) -> dict[str, Any]:
         row = step_queries.find_weights(session, run.pk, step)
     if row is None:
         raise NotFoundError(f'run "{run_id}" has no raw weights of step {step}')
-    shape = row["prompts"], row["group_size"]
-    groups = {
-        name: wire_document(np.frombuffer(row[name], dtype="<f4").reshape(shape).tolist())
-        for name in ("rewards", "advantages")
-    }
     return {
         "step": step,
-        "prompts": shape[0],
-        "group_size": shape[1],
+        "prompts": row["prompts"],
+        "group_size": row["group_size"],
         "sampled": row["sampled"],
-        **groups,
+        **{name: wire_document(group_array(row, name).tolist()) for name in ARRAYS},
     }
+
+
+def group_array(row: dict[str, Any], name: str) -> NDArray[np.float32]:
+    """Return the rewards or the advantages of a stored row, ``[P, G]``."""
+    return np.frombuffer(row[name], dtype="<f4").reshape(row["prompts"], row["group_size"])

@@ -14,6 +14,7 @@ from fade_client.importers.reading import read
 from fade_client.importers.repr_dicts import dicts_in
 from fade_client.importers.source import Format
 from fade_client.importers.text_console import metrics_in
+from fade_client.reading import json_lines
 from tests.unit.client.importers import writers
 from tests.unit.client.importers.reads import jsonl, only, text
 
@@ -22,7 +23,10 @@ BITS = st.sampled_from(
         "{'loss': 0.5, ", "'epoch': nan}", "step:3 - ", "actor/entropy:", "np.float64(", ")", "{",
         "}", "'", '"', "Global step 4: ", "Step 5 | loss:1 ", "7/9 | ", "loss=0.1", "\n", "\r",
         '{"step": 1, "loss": 2}\n', '{"step": "3/9", "data": {"a": [', "step,loss\n", "1,2\n", "\0",
-        "\ufeff", "\x1b[3m", ":W&B", "SQLite format 3\0", "PAR1", "1e999", "[" * 300,
+        '{"step": 1, "time": 2.0, "pass_at_k": {"x": 1, "4": "b"}, "extra": {"loss": 1}}\n',
+        '{"step": [], "time": "", "pass_at_k": 3, "extra": null, "adv_quantiles": [1], "zz": 0}\n',
+        "step,time,loss,extra/a\n", "1,,nan\n", "\ufeff", "\x1b[3m",
+        ":W&B", "SQLite format 3\0", "PAR1", "1e999", "[" * 300,
     ]
 )  # fmt: skip
 GARBAGE = st.one_of(
@@ -110,3 +114,24 @@ def test_a_local_run_s_spool_is_a_log_too(tmp_path: Path) -> None:
     record = read_back.steps[0]
     assert (record["step"], record["entropy"], record["mine"]) == (3, 0.5, 2.0)
     assert record["pass_at_k"] == {16: 0.5}
+
+
+def test_an_exported_spool_is_read_as_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FADEWATCH_DIR", str(tmp_path))
+    run = fade_client.init("p", "r", mode="local")
+    run.log_step(3, entropy=0.5, pass_at_k={4: 0.25}, reward=2.0, rewards=[[1.0, 0.0]],
+                 advantages=[[0.5, -0.5]])  # fmt: skip
+    run.finish()
+    assert run.path is not None
+    path = tmp_path / "exported.jsonl"
+    path.write_text("\n".join(json_lines(run.path)))
+    (found,) = read(path)
+    (step,) = found.steps
+    assert found.format == "fadewatch"
+    assert (step["step"], step["entropy"], step["pass_at_k"]) == (3, 0.5, {4: 0.25})
+    # Its own value is not taken for the mean reward, which the rewards gave.
+    assert (step["reward"], step["reward_mean"], step["accuracy"]) == (2.0, 0.5, 0.5)
+    assert found.unknown_keys == {}
+    assert found.skipped == {"raw weights": 2}
