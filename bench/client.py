@@ -30,6 +30,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = {
+    "nothing": "the measuring itself",
     "fadewatch": "Fadewatch, service up",
     "fadewatch-keywords": "Fadewatch, scalars as keywords",
     "fadewatch-down": "Fadewatch, service down",
@@ -142,9 +143,12 @@ def costs(bench: Bench, trackers: list[str], repetitions: int) -> dict[str, list
 
 def table(found: dict[str, list[Any]], what: str) -> Iterator[str]:
     """Yield the lines of one table: medians over the repetitions of median and p99."""
-    yield f"| {what} | median us | p99 us | trackio / it |"
+    yield f"| {what} | median us, less the measuring | p99 us | trackio / it |"
     yield "|---|---|---|---|"
     summaries = {name: _summary(answers, what) for name, answers in found.items()}
+    itself = summaries.pop("nothing") or (0.0, 0.0)
+    yield f"| {NAMES['nothing']} | {itself[0]:.2f} | {itself[1]:.2f} | - |"
+    summaries = {name: one and (one[0] - itself[0], one[1]) for name, one in summaries.items()}
     reference = summaries.get("trackio")
     for name, summary in summaries.items():
         if summary is None:
@@ -168,7 +172,7 @@ def losses(bench: Bench, trackers: list[str], repetitions: int) -> Iterator[str]
     yield "| killed by -9, a step every 5 ms | logged | lost |"
     yield "|---|---|---|"
     for name in trackers:
-        if name == "fadewatch-keywords":
+        if name in ("nothing", "fadewatch-keywords"):
             continue
         pairs = [bench.lost_by_kill(name, seed) for seed in range(repetitions)]
         logged, lost = (", ".join(map(str, column)) for column in zip(*pairs, strict=True))

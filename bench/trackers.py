@@ -70,6 +70,26 @@ class Fadewatch:
         return sum(info.steps for info in list_spools(directory))
 
 
+class Nothing:
+    """What the measuring itself costs, a tracker's method included."""
+
+    def __init__(self, directory: Path, server: str) -> None:
+        self._run = None
+
+    def log(self, step: int, values: Values) -> None:
+        pass
+
+    def log_weights(self, step: int, rewards: Any, weights: Any) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    @staticmethod
+    def stored(directory: Path) -> int:
+        raise NotImplementedError
+
+
 class FadewatchKeywords(Fadewatch):
     """Ours, with the scalars as keywords instead of in a dict."""
 
@@ -216,6 +236,7 @@ class Rlprobe:
 
 
 TRACKERS: dict[str, type[Any]] = {
+    "nothing": Nothing,
     "fadewatch": Fadewatch,
     "fadewatch-keywords": FadewatchKeywords,
     "fadewatch-down": Fadewatch,

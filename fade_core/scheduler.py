@@ -154,8 +154,8 @@ def initial(config: SchedulerConfig | None = None) -> Schedule:
     """
     config = config or SchedulerConfig()
     h_hat = math.nan if config.h_initial is None else config.h_initial
-    start = Schedule(0, 0, 1.0, 1.0, config.p_hat_initial, h_hat, _target(config, h_hat), "")
-    return _decide(start, config, notes=["initial values"])
+    h_star = _target(config, h_hat)
+    return _decide(0, 0, config.p_hat_initial, h_hat, h_star, config, notes=["initial values"])
 
 
 def observe(
@@ -195,15 +195,7 @@ def observe(
         notes.append(_unused("entropy", entropy))
     known_target = not math.isnan(schedule.h_star)
     h_star = schedule.h_star if known_target else _target(config, before)
-    moved = replace(
-        schedule,
-        version=schedule.version + 1,
-        step=step + 1,
-        p_hat=p_hat,
-        h_hat=h_hat,
-        h_star=h_star,
-    )
-    return _decide(moved, config, notes)
+    return _decide(schedule.version + 1, step + 1, p_hat, h_hat, h_star, config, notes)
 
 
 def replay(
@@ -267,13 +259,20 @@ def check_override(override: Override, config: SchedulerConfig) -> None:
         _require("delta", override.delta, config.delta_min, 1.0)
 
 
-def _decide(schedule: Schedule, config: SchedulerConfig, notes: list[str]) -> Schedule:
-    alpha = alpha_for(schedule.p_hat, config.alpha_max)
-    delta = delta_for(schedule.h_hat, schedule.h_star, config.delta_min, config.entropy_scale)
-    parts = [_alpha_reason(alpha, schedule.p_hat, config), _delta_reason(delta, schedule, config)]
-    return replace(
-        schedule, alpha=alpha, delta=delta, reason="; ".join(parts + notes), source="fade"
-    )
+def _decide(
+    version: int,
+    step: int,
+    p_hat: float,
+    h_hat: float,
+    h_star: float,
+    config: SchedulerConfig,
+    notes: list[str],
+) -> Schedule:
+    alpha = alpha_for(p_hat, config.alpha_max)
+    delta = delta_for(h_hat, h_star, config.delta_min, config.entropy_scale)
+    parts = [_alpha_reason(alpha, p_hat, config), _delta_reason(delta, h_hat, h_star, config)]
+    reason = "; ".join(parts + notes)
+    return Schedule(version, step, alpha, delta, p_hat, h_hat, h_star, reason)
 
 
 def _alpha_reason(alpha: float, p_hat: float, config: SchedulerConfig) -> str:
@@ -286,14 +285,14 @@ def _alpha_reason(alpha: float, p_hat: float, config: SchedulerConfig) -> str:
     return f"solve rate {p_hat:.3f} {where}"
 
 
-def _delta_reason(delta: float, schedule: Schedule, config: SchedulerConfig) -> str:
-    if math.isnan(schedule.h_hat):
+def _delta_reason(delta: float, h_hat: float, h_star: float, config: SchedulerConfig) -> str:
+    if math.isnan(h_hat):
         return "no entropy yet, so delta is neutral"
-    where = f"entropy {schedule.h_hat:.3f}"
+    where = f"entropy {h_hat:.3f}"
     if delta >= 1.0:
-        return f"{where} at or above target {schedule.h_star:.3f}, so delta is neutral"
+        return f"{where} at or above target {h_star:.3f}, so delta is neutral"
     limit = " (its floor)" if delta <= config.delta_min else ""
-    return f"{where} under target {schedule.h_star:.3f}, so delta is {delta:.3g}{limit}"
+    return f"{where} under target {h_star:.3f}, so delta is {delta:.3g}{limit}"
 
 
 def _unused(name: str, value: float) -> str:

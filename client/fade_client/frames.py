@@ -2,13 +2,14 @@
 
 A frame is ``[u32 length][u32 crc32][msgpack payload]``, little-endian. The first one is the
 ``Header``; the rest are steps, at most one state after the header and one finish at the end.
+A payload is a map, or ``[step, time, values]`` for a step that has nothing else.
 """
 
 import os
 import struct
-import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
+from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -20,7 +21,11 @@ FORMAT = 1
 """Version of the file format, in every header."""
 
 _PREFIX = struct.Struct("<II")
-_prefix = _PREFIX.pack
+prefix = _PREFIX.pack
+
+
+_NAMES = {np.dtype(name).newbyteorder("<"): name for name in ("float32", "float64")}
+"""What needs no conversion to be packed."""
 
 
 class Array(msgspec.Struct, frozen=True, array_like=True):
@@ -39,9 +44,12 @@ class Array(msgspec.Struct, frozen=True, array_like=True):
     @classmethod
     def of(cls, values_PG: NDArray[Any]) -> "Array":
         """Hold an array of float32 or float64; ``pack`` copies it, so that nothing is twice."""
-        little = values_PG.astype(values_PG.dtype.newbyteorder("<"), order="C", copy=False)
         rows, columns = values_PG.shape
-        return cls((rows, columns), values_PG.dtype.name, little.data)
+        name = _NAMES.get(values_PG.dtype)
+        if name is None or not values_PG.flags.c_contiguous:
+            name = values_PG.dtype.name
+            values_PG = values_PG.astype(np.dtype(name).newbyteorder("<"), order="C", copy=False)
+        return cls((rows, columns), name, values_PG.data)
 
     def values(self) -> NDArray[Any]:
         """Return the array again, read-only, in its own dtype."""
@@ -122,8 +130,13 @@ class FinishFrame(msgspec.Struct, frozen=True, tag="finish"):
 
 Frame = Header | StepFrame | StateFrame | FinishFrame
 
-_encode = msgspec.msgpack.Encoder().encode
+encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(Frame)
+
+_NUMBERS = 0x93
+"""First byte of an array of three: the short form of a step. Other frames are maps."""
+
+_numbers = msgspec.msgpack.Decoder(tuple[int, float, dict[Any, float | bool]])
 
 
 def pack(frame: Frame) -> bytes:
@@ -135,13 +148,13 @@ def pack(frame: Frame) -> bytes:
         UnicodeEncodeError: Any other text holds one.
     """
     try:
-        payload = _encode(frame)
+        payload = encode(frame)
     except UnicodeEncodeError:
         if not isinstance(frame, StepFrame):
             raise
         fit = {name.encode("utf-8", "replace").decode(): n for name, n in frame.values.items()}
-        payload = _encode(msgspec.structs.replace(frame, values=fit))
-    return _prefix(len(payload), zlib.crc32(payload)) + payload
+        payload = encode(msgspec.structs.replace(frame, values=fit))
+    return prefix(len(payload), crc32(payload)) + payload
 
 
 def read_frames(file: BinaryIO, offset: int = 0) -> Iterator[tuple[Frame, int]]:
@@ -161,11 +174,19 @@ def read_frames(file: BinaryIO, offset: int = 0) -> Iterator[tuple[Frame, int]]:
         if offset + _PREFIX.size + length > size:
             return
         payload = file.read(length)
-        if len(payload) < length or zlib.crc32(payload) != crc:
+        if len(payload) < length or crc32(payload) != crc:
             return
         try:
-            frame = _decoder.decode(payload)
+            frame = _decode(payload)
         except msgspec.DecodeError:
             return
         offset += _PREFIX.size + length
         yield frame, offset
+
+
+def _decode(payload: bytes) -> Frame:
+    if payload[0] != _NUMBERS:
+        frame: Frame = _decoder.decode(payload)
+        return frame
+    step, time, values = _numbers.decode(payload)
+    return StepFrame(step, time, {str(name): float(number) for name, number in values.items()})

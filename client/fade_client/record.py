@@ -43,6 +43,8 @@ def step_frame(
     if countOf(map(type, floats.values()), float) != len(floats):
         floats, vectors = values.clean_scalars(dict(floats), drop)
     # These two steer the schedule, so what is observed here must be what the server will see.
+    if countOf(map(type, floats), str) != len(floats):
+        floats = {str(name): number for name, number in floats.items()}
     read = floats.get
     if not (0.0 <= read("accuracy", 0.0) <= 1.0 and 0.0 <= read("entropy", 0.0) < math.inf):
         floats = _without_impossible(floats, drop)
@@ -64,6 +66,12 @@ def step_frame(
         None if rewards is None else Array.of(rewards),
         None if weights is None else Array.of(weights),
     )
+
+
+def observed(frame: StepFrame) -> tuple[float, float]:
+    """Return the accuracy and the entropy that the scheduler is shown; ``nan`` for none."""
+    read = frame.values.get
+    return read("accuracy", math.nan), read("entropy", math.nan)
 
 
 def _without_impossible(floats: dict[str, float], drop: Drop) -> dict[str, float]:

@@ -2,21 +2,22 @@
 
 import logging
 import threading
-import time
 from collections.abc import Mapping
 from math import nan
+from time import time as now
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from msgspec import structs
 
 from fade_client import lifetime, pushback, state, values
-from fade_client.frames import FinishFrame, Header, StateFrame, pack
+from fade_client.frames import FinishFrame, Header, StateFrame, StepFrame, pack
 from fade_client.ledger import FinishReport, Ledger, RunStats
 from fade_client.pushback import Pinned
-from fade_client.record import step_frame
+from fade_client.record import observed, step_frame
 from fade_client.schedule import LocalScheduler, RunSchedule, applied, neutral
 from fade_client.spool import SpoolWriter
+from fade_client.values import MAX_STEP
 from fade_core.errors import SettingError
 from fade_core.scheduler import Schedule, apply_override
 
@@ -65,7 +66,9 @@ class Run:
         self.path = writer.path if writer else None
         self._ledger, self._writer, self._mute = ledger, writer, mute
         self._drop = ledger.drop
+        self._append = writer.append_numbers if writer else _nowhere
         self._scheduler = LocalScheduler(header.scheduler)
+        self._observe = self._scheduler.observe
         self._sender: Sender | None = None
         self._has_server = header.mode != "local"
         self._lock = writer.lock if writer else threading.RLock()
@@ -73,7 +76,6 @@ class Run:
         self._pinned = Pinned()
         self._told_version = 0
         self._handed_out: tuple[RunSchedule, int] | None = None
-        self._last_step: int | None = None
         self._least = 0
         self._resumed = False
         self._closed = ""
@@ -108,29 +110,28 @@ class Run:
         """
         try:
             with self._lock:
-                if scalars is not None:
-                    named = {**scalars, **named} if named or type(scalars) is not dict else scalars
-                number = self._least if step is None else values.step_number(step)
-                if self._closed or number is None or number < self._least:
-                    self._refuse()
-                    return
-                if self._handed_out:
-                    named = {**self._handed_out[0].used(), **named}
-                frame = step_frame(
-                    number, time.time(), rewards, advantages, pass_at_k, named, self._drop
-                )
-                if self._handed_out and self._handed_out[1] != self._told_version:
-                    self._told_version = self._handed_out[1]
-                    frame = structs.replace(frame, override_version=self._told_version)
-                if self._writer and self._writer.append(pack(frame)):
+                number: int | None = self._least if step is None else step
+                if type(number) is not int or not self._least <= number < MAX_STEP or self._closed:
+                    number = self._admitted(number)
+                    if number is None:
+                        return
+                given = scalars if type(scalars) is dict and not named else _merged(scalars, named)
+                accuracy, entropy = given.get("accuracy", nan), given.get("entropy", nan)
+                kept = None
+                if rewards is advantages is pass_at_k is self._handed_out is None:
+                    kept = self._append(number, now(), given, accuracy, entropy)
+                if kept is None:
+                    frame = self._frame(number, rewards, advantages, pass_at_k, given)
+                    kept = self._writer is not None and self._writer.append(pack(frame))
+                    accuracy, entropy = observed(frame)
+                if kept:
                     self._ledger.logged = logged = self._ledger.logged + 1
-                    if logged % BATCH == 0 and self._sender:
-                        self._sender.nudge()
+                    if logged % BATCH == 0:
+                        self._batch_is_full()
                 else:
                     self._miss()
-                read = frame.values.get
-                self._scheduler.observe(number, read("accuracy", nan), read("entropy", nan))
-                self._last_step, self._least, self._handed_out = number, number + 1, None
+                self._observe((number, accuracy, entropy))
+                self._least = number + 1
         except Exception:  # noqa: BLE001 - promise 2; the ledger logs it
             self._ledger.lose("error", "a step could not be recorded", exc_info=True)
 
@@ -176,7 +177,7 @@ class Run:
             if first:
                 status = status if status in ("finished", "failed") else "failed"
                 if self._writer:
-                    self._writer.write(pack(FinishFrame(status, time.time())))
+                    self._writer.write(pack(FinishFrame(status, now())))
         if self._report is None:
             self._stop(timeout_s)
             self._report = self._closing_report(status)
@@ -189,7 +190,8 @@ class Run:
             Plain JSON values: ``run_id``, ``step`` (the last one logged, or None), ``schedule``.
         """
         with self._lock:
-            return state.to_dict(self.id, self._last_step, self._scheduler.current())
+            last_step = self._least - 1 if self._least else None
+            return state.to_dict(self.id, last_step, self._scheduler.current())
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a checkpoint; call it before the first step is logged.
@@ -204,7 +206,7 @@ class Run:
         with self._lock:
             last_step, schedule = state.from_dict(state_dict, self.id)
             state.require_fresh(self._scheduler.observed())
-            self._last_step, self._resumed = last_step, True
+            self._resumed = True
             self._least = 0 if last_step is None else last_step + 1
             self._scheduler.restore(schedule)
             if self._writer:
@@ -262,17 +264,39 @@ class Run:
         """Do what can wait; the sender calls this in its thread."""
         self._scheduler.fold()
 
+    def _frame(
+        self, step: int, rewards: Any, advantages: Any, pass_at_k: Any, scalars: dict[str, Any]
+    ) -> StepFrame:
+        told = -1
+        if self._handed_out is not None:
+            schedule, version = self._handed_out
+            scalars = {**schedule.used(), **scalars}
+            if version != self._told_version:
+                self._told_version = told = version
+            self._handed_out = None
+        frame = step_frame(step, now(), rewards, advantages, pass_at_k, scalars, self._drop)
+        return frame if told == -1 else structs.replace(frame, override_version=told)
+
+    def _batch_is_full(self) -> None:
+        self._scheduler.bound()
+        if self._sender:
+            self._sender.nudge()
+
     def _miss(self) -> None:
         if not self._mute:
             why = self._writer.error if self._writer else "there is no spool"
             self._ledger.lose("disk", "a step is lost: %s", why)
 
-    def _refuse(self) -> None:
+    def _admitted(self, step: Any) -> int | None:
         if self._closed:
             self._ledger.lose(self._closed, "log_step was called in a run that is %s", self._closed)
-        else:
+            return None
+        number = values.step_number(step)
+        if number is None or number < self._least:
             why = "a step must be an integer >= %d here; not recorded"
             self._ledger.lose("step", why, self._least)
+            return None
+        return number
 
     def _current(self) -> Schedule:
         return apply_override(self._scheduler.current(), self._pinned.override)
@@ -296,3 +320,11 @@ class Run:
                 report.stats.pending, path.parent.parent.parent,
             )  # fmt: skip
         return report
+
+
+def _merged(scalars: Mapping[str, Any] | None, named: dict[str, Any]) -> dict[str, Any]:
+    return named if scalars is None else {**scalars, **named}
+
+
+def _nowhere(*_step: Any) -> bool:
+    return False

@@ -6,7 +6,8 @@ Shapes: ``P`` prompts, ``G`` rollouts of each prompt.
 import importlib
 import threading
 from collections import deque
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,10 @@ from fade_core import scheduler
 from fade_core.errors import RewardError
 from fade_core.scheduler import Schedule, SchedulerConfig
 
+_fields_of = attrgetter(*(field.name for field in fields(Schedule)))
+
 MAX_BACKLOG = 256
-"""Observations that wait to be folded before the trainer's thread folds them itself."""
+"""Observations that ``bound`` lets wait to be folded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,9 @@ class LocalScheduler:
     the sender calls between batches and ``current`` calls before it answers. So a logged step
     does not pay for a schedule that nobody reads.
 
+    Attributes:
+        observe: Notes the step, accuracy and entropy of one record; ``nan`` for what it lacks.
+
     Args:
         config: Tuning.
     """
@@ -87,13 +93,8 @@ class LocalScheduler:
         self._schedule = scheduler.initial(config)
         self._first_version = self._schedule.version
         self._backlog: deque[tuple[int, float, float]] = deque()
+        self.observe = self._backlog.append
         self._lock = threading.Lock()
-
-    def observe(self, step: int, accuracy: float, entropy: float) -> None:
-        """Note one step record; ``nan`` for what it did not report."""
-        self._backlog.append((step, accuracy, entropy))
-        if len(self._backlog) > MAX_BACKLOG:
-            self.fold()
 
     def fold(self) -> None:
         """Compute the schedule of everything observed so far."""
@@ -101,6 +102,11 @@ class LocalScheduler:
             while self._backlog:
                 observed = self._backlog.popleft()
                 self._schedule = scheduler.observe(self._schedule, *observed, self.config)
+
+    def bound(self) -> None:
+        """Fold if too much waits for it, because nobody else does."""
+        if len(self._backlog) > MAX_BACKLOG:
+            self.fold()
 
     def current(self) -> Schedule:
         """Return the schedule after everything observed so far."""
@@ -124,7 +130,7 @@ class LocalScheduler:
 
 def applied(schedule: Schedule) -> RunSchedule:
     """Return a schedule in the form that computes advantages."""
-    return RunSchedule(**asdict(schedule))
+    return RunSchedule(*_fields_of(schedule))
 
 
 def neutral(schedule: Schedule, mode: str) -> RunSchedule:
@@ -138,8 +144,8 @@ def neutral(schedule: Schedule, mode: str) -> RunSchedule:
         f"mode is {mode}, so the pair is GRPO's; "
         f"FADE would use alpha {schedule.alpha:.3g}, delta {schedule.delta:.3g}"
     )
-    pair = replace(schedule, alpha=1.0, delta=1.0, reason=reason, source="fallback")
-    return applied(pair)
+    pair = applied(schedule)
+    return replace(pair, alpha=1.0, delta=1.0, reason=reason, source="fallback")
 
 
 def _check_range(rewards_PG: Any) -> None:

@@ -5,14 +5,20 @@ import fcntl
 import os
 import threading
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
+from typing import Any
+from zlib import crc32
 
 import msgspec
 
 from fade_client.errors import SpoolError
-from fade_client.frames import Header, pack, read_frames
+from fade_client.frames import Header, encode, pack, prefix, read_frames
 
 SUFFIX = ".spool"
+
+CLOSED = -1
+"""In place of a file's descriptor; the operating system refuses it as a bad one."""
 
 
 class SpoolWriter:
@@ -44,16 +50,15 @@ class SpoolWriter:
         self.path = path
         self.error = ""
         self.lock = threading.RLock()
-        self._size = 0
         path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
         # Private to the user: a configuration may hold what others must not read.
-        self._fd: int | None = os.open(path, flags, 0o600)
+        self._fd = os.open(path, flags, 0o600)
         fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if not self.write(pack(header)):
             self.close()
             raise OSError(f"cannot write to {path}: {self.error}")
-        self._start = self._size
+        self._start = self._size()
 
     def write(self, packed: bytes) -> bool:
         """Append one packed frame; False, with the cause in ``error``, where that failed."""
@@ -62,18 +67,45 @@ class SpoolWriter:
 
     def append(self, packed: bytes) -> bool:
         """Do what ``write`` does, for a caller that holds ``lock``."""
-        if self._fd is None:
-            return False
         try:
             written = os.write(self._fd, packed)
-            if written == len(packed):
-                self._size += written
-                return True
-            self.error = f"only {written} of {len(packed)} bytes fitted"
         except OSError as error:
-            self.error = str(error)
-        self._cut(self._fd)
-        return False
+            return self._failed(error)
+        return written == len(packed) or self._cut(written)
+
+    def append_numbers(
+        self, step: int, time: float, values: dict[str, Any], accuracy: Any, entropy: Any
+    ) -> bool | None:
+        """Append the step of named numbers alone, or return None for one that is not as simple.
+
+        What a log call costs is spent here, so all values are looked at at once, and one by one
+        only when they are read.
+
+        Args:
+            step: Its index.
+            time: Seconds since the epoch.
+            values: By name, anything.
+            accuracy: The value of that name, ``nan`` where there is none.
+            entropy: Likewise.
+        """
+        try:
+            # Of floats, ints and bools alone the sum is a float; no tensor is waited for.
+            if type(sum(values.values())) is not float:
+                return None
+            # These two steer the schedule, so that they are checked before they are observed.
+            if not (0.0 <= accuracy <= 1.0 or accuracy != accuracy):
+                return None
+            if not (0.0 <= entropy < inf or entropy != entropy):
+                return None
+            payload = encode((step, time, values))
+        except Exception:  # noqa: BLE001 - a foreign number may raise anything
+            return None
+        packed = prefix(len(payload), crc32(payload)) + payload
+        try:
+            written = os.write(self._fd, packed)
+        except OSError as error:
+            return self._failed(error)
+        return written == len(packed) or self._cut(written)
 
     def restart(self, end: int, prepare: Callable[[], None]) -> bool:
         """Empty the file down to its header if it ends at ``end``, and say whether it did.
@@ -83,33 +115,40 @@ class SpoolWriter:
             prepare: Called before; with no record being written meanwhile.
         """
         with self.lock:
-            if self._fd is None or self._size != end:
+            if self._fd == CLOSED or self._size() != end:
                 return False
             prepare()
             os.ftruncate(self._fd, self._start)
-            self._size = self._start
             return True
 
     def close(self) -> None:
         """Let go of the file and its lock; closing twice is harmless."""
         with self.lock:
-            if self._fd is not None:
+            if self._fd != CLOSED:
                 # Closing alone would leave the lock to a child that was just forked.
                 fcntl.flock(self._fd, fcntl.LOCK_UN)
                 os.close(self._fd)
-            self._fd = None
+            self._fd = CLOSED
 
     def abandon_after_fork(self) -> None:
         """In a forked child: leave the file, and its lock, to the parent."""
         self.lock = threading.RLock()
-        if self._fd is not None:
+        if self._fd != CLOSED:
             os.close(self._fd)
-        self._fd = None
+        self._fd = CLOSED
 
-    def _cut(self, fd: int) -> None:
+    def _failed(self, error: OSError) -> bool:
+        self.error = str(error)
+        return False
+
+    def _cut(self, written: int) -> bool:
         # A part of a frame would hide every later one from the reader.
         with contextlib.suppress(OSError):
-            os.ftruncate(fd, self._size)
+            os.ftruncate(self._fd, self._size() - written)
+        return self._failed(OSError(f"only {written} bytes of the record fitted"))
+
+    def _size(self) -> int:
+        return os.fstat(self._fd).st_size
 
 
 class Ack(msgspec.Struct, frozen=True):

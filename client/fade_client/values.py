@@ -24,6 +24,9 @@ MAX_K = 10**9
 """k of pass@k stays below this."""
 
 
+_WIDE = (np.dtype(np.float32), np.dtype(np.float64))
+
+
 def is_tensor(candidate: object) -> bool:
     """Say whether this is a torch tensor; False while torch was never imported."""
     # While another thread is importing torch the module is there without its classes.
@@ -55,22 +58,21 @@ def grouped(rewards_PG: Any) -> NDArray[Any]:
     Raises:
         TypeError, ValueError: It is not a two-dimensional, non-empty array of real numbers.
     """
-    if is_tensor(rewards_PG):
-        rewards_PG = _from_tensor(rewards_PG)
-    array = np.asarray(rewards_PG)
+    array = _from_tensor(rewards_PG) if is_tensor(rewards_PG) else np.asarray(rewards_PG)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"an array of {array.dtype}")
     if array.ndim != 2 or array.size == 0:
         raise ValueError(f"shape {list(array.shape)}")
+    if array.dtype in _WIDE:
+        return array
     wide = np.result_type(array.dtype, np.float32)
     return array.astype(np.float32 if wide == np.float32 else np.float64, copy=False)
 
 
 def mean_solve_rate(rewards_PG: NDArray[Any]) -> float:
     """Return the accuracy of the batch, or ``nan`` where a reward is outside [0, 1]."""
-    with np.errstate(invalid="ignore"):
-        inside = rewards_PG.min() >= 0.0 and rewards_PG.max() <= 1.0
-    if not inside:
+    low = np.minimum.reduce(rewards_PG, axis=None)
+    if not (low >= 0.0 and np.maximum.reduce(rewards_PG, axis=None) <= 1.0):
         return math.nan
     # Added in float64, as ``mean`` would, without its detours.
     return float(np.add.reduce(rewards_PG, axis=None, dtype=np.float64)) / rewards_PG.size

@@ -66,23 +66,24 @@ class Session:
         """Record the batch in progress, if there is one."""
         if not self._is_open:
             return
-        means = {name: math.fsum(all_) / len(all_) for name, all_ in self._finite().items()}
+        means = {name: _mean(numbers) for name, numbers in self._numbers.items() if numbers}
         arrays, fixed = self._arrays, self._fixed
         self._is_open, self._arrays, self._numbers, self._fixed = False, {}, {}, {}
-        self.run.log_step(None, **arrays, **(means | fixed))
+        self.run.log_step(None, means | fixed, **arrays)
 
     def finish(self, status: str = "finished") -> None:
         """Record what is open and end the run."""
         self.flush()
         self.run.finish(status)
 
-    def _finite(self) -> dict[str, list[float]]:
-        # A sum over an infinity and its opposite raises in fsum; such a batch is not a number.
-        return {
-            name: numbers if all(map(math.isfinite, numbers)) else [_worst(numbers)]
-            for name, numbers in self._numbers.items()
-            if numbers
-        }
+
+def _mean(numbers: list[float]) -> float:
+    if len(numbers) == 1:
+        return numbers[0]
+    # A sum over an infinity and its opposite raises in fsum; such a batch is not a number.
+    if not all(map(math.isfinite, numbers)):
+        return _worst(numbers)
+    return math.fsum(numbers) / len(numbers)
 
 
 def _worst(numbers: list[float]) -> float:

@@ -213,6 +213,19 @@ def test_numbers_of_every_kind_are_taken(tmp_path: Path, number: Any) -> None:
     assert rows(run)[0]["extra"] == {"solved": 1.0, "count": 3.0}
 
 
+def test_a_name_that_is_no_text_hides_no_record(tmp_path: Path) -> None:
+    run = local(tmp_path)
+    odd: Any = {7: 1.5, "solved": True, "loss": 2}
+    run.log_step(0, odd)
+    run.log_step(1, odd, rewards=[[1.0, 0.0]])
+    run.log_step(2, loss=0.5)
+    run.finish()
+    plain, with_rewards, after = rows(run)
+    assert plain["extra"] == with_rewards["extra"] == {"7": 1.5, "solved": 1.0}
+    assert plain["loss"] == with_rewards["loss"] == 2.0
+    assert with_rewards["accuracy"] == after["loss"] == 0.5
+
+
 def test_not_a_number_is_recorded_as_the_finding_it_is(tmp_path: Path) -> None:
     run = local(tmp_path)
     run.log_step(loss=math.nan, grad_norm=math.inf)

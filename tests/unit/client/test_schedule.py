@@ -69,8 +69,9 @@ def test_a_schedule_nobody_reads_is_still_computed_in_time() -> None:
     config = scheduler.SchedulerConfig()
     local = LocalScheduler(config)
     observed = [(step, (step % 10) / 10.0, 1.0) for step in range(2 * MAX_BACKLOG + 7)]
-    for step, accuracy, entropy in observed:
-        local.observe(step, accuracy, entropy)
+    for one in observed:
+        local.observe(one)
+        local.bound()
     assert local.current() == scheduler.replay(observed)[-1]
 
 

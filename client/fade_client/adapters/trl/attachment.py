@@ -61,6 +61,7 @@ class Attachment:
     _tap: MetricTap | None = None
     _captured: Any = None
     _batches: int = 0
+    _read_at: int = -1
     _said: set[str] = field(default_factory=set)
 
     @property
@@ -139,10 +140,13 @@ class Attachment:
 
     def latch(self, run: Run) -> tuple[float, float]:
         """Record the batch before, and return rank 0's pair for this one, on every rank."""
-        self._read()
+        # Where a step takes several batches, TRL has measured since the last one ended.
+        if self.trainer._step != self._read_at:
+            self._read()
         self._guarded(lambda session: session.begin())
         if not self.steers:
-            return run.recommendation.alpha, run.recommendation.delta
+            recommended = run.recommendation
+            return recommended.alpha, recommended.delta
         schedule = run.schedule
         numbers = (schedule.alpha, schedule.delta, float(schedule.version))
         # On every rank, whatever happened before: a rank that skips it would stall the others.
@@ -229,6 +233,7 @@ class Attachment:
         tap = self._tap
         if tap is None:
             return
+        self._read_at = self.trainer._step
         self._guarded(lambda session: session.add(tap.sweep()))
         if len(tap.unknown) > len(self.coverage.unknown):
             self.coverage = replace(self.coverage, unknown=tuple(tap.unknown))

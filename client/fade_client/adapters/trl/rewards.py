@@ -6,6 +6,7 @@ in which TRL uses them, so that alpha = delta = 1 gives TRL's own advantages to 
 """
 
 import difflib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,6 +47,11 @@ class Rewards:
             group_size: Rollouts of each prompt.
             index: Column of the accuracy reward, or None.
         """
+        columns = per_function_NF.shape[1]
+        if columns == 1 and float(weights_F[0]) == 1.0:
+            # One reward of weight 1 is its own sum, and a dozen small operations less.
+            only_PG = per_function_NF.reshape(-1, group_size)
+            return cls(only_PG, None if index is None else only_PG)
         weights = weights_F.to(per_function_NF.device).unsqueeze(0)
         total = (per_function_NF * weights).nansum(dim=1)
         unscored = per_function_NF.isnan().all(dim=1)
@@ -58,11 +64,12 @@ class Rewards:
         """Why FADE's advantages of this batch are undefined, or None."""
         if self._solved is None:
             return "no reward function is known to be the accuracy; name it: accuracy_reward=..."
-        low, high = _extremes(self._solved)
+        known = self._solved if _is_known(self._solved) else [x for x in self._solved if x == x]
+        if not known:
+            return "the accuracy reward is None for every completion"
+        low, high = min(known), max(known)
         if low >= 0.0 and high <= 1.0:
             return None
-        if np.isnan(low):
-            return "the accuracy reward is None for every completion"
         return (
             f"the accuracy reward must be in [0, 1], got {low:g} to {high:g}; map it there, such "
             "as {-1, +1} to {0, 1}, or name the reward that is an accuracy: accuracy_reward=..."
@@ -79,26 +86,34 @@ class Rewards:
             delta: Sign balance, > 0.
         """
         assert self.solved_PG is not None, "look at problem first"
-        rate_P1 = self.solved_PG.nanmean(dim=1, keepdim=True)
-        # A group without any accuracy is weighed as GRPO does.
-        lead_P1 = ((1.0 - rate_P1).clamp(min=0.0) ** (alpha - 1.0)).nan_to_num(nan=1.0)
-        centred = self.total_PG - self.total_PG.nanmean(dim=1, keepdim=True)
-        signed = centred.where(centred >= 0.0, centred / delta)
-        return (lead_P1 * signed).nan_to_num(nan=0.0).reshape(-1)
+        mean_P1 = self.total_PG.nanmean(dim=1, keepdim=True)
+        weights = self.total_PG - mean_P1
+        if delta != 1.0:
+            weights = weights.where(weights >= 0.0, weights / delta)
+        if alpha != 1.0:
+            is_one = self.solved_PG is self.total_PG
+            rate_P1 = mean_P1 if is_one else self.solved_PG.nanmean(dim=1, keepdim=True)
+            # A group without any accuracy is weighed as GRPO does.
+            lead_P1 = (1.0 - rate_P1).clamp(min=0.0) ** (alpha - 1.0)
+            weights = lead_P1.nan_to_num(nan=1.0) * weights
+        return weights.nan_to_num(nan=0.0).reshape(-1)
 
     def fields(self) -> dict[str, float | None]:
         """Return what a record cannot compute from the accuracy, because it is not all."""
         total, solved = self._total, self._solved
-        if np.isnan(total).all() or (solved is not None and np.array_equal(total, solved)):
+        if solved is not None and total == solved:
+            return {} if self.problem else {"accuracy": sum(solved) / len(solved)}
+        known = np.array([each for each in total if math.isfinite(each)])
+        if not known.size:
             return {}
-        known = total[np.isfinite(total)].astype(np.float64)
         fields: dict[str, float | None] = {
             "reward_mean": float(known.mean()),
             "reward_std": float(known.std()),
-            "zero_variance_fraction": float((total == total[:, :1]).all(axis=1).mean()),
+            "zero_variance_fraction": self._share_of_equal_groups(),
         }
-        if self.problem is None and solved is not None:
-            fields["accuracy"] = float(np.nanmean(solved.astype(np.float64)))
+        if solved is not None and self.problem is None:
+            rated = [each for each in solved if each == each]
+            fields["accuracy"] = sum(rated) / len(rated)
         return fields
 
     def arrays(self, advantages_N: Sequence[float]) -> tuple[Floats | None, Floats | None]:
@@ -110,38 +125,43 @@ class Rewards:
         Returns:
             Twice ``[P, G]``; None where there is no such group.
         """
-        solved = self._solved
-        if solved is None:
+        if self._solved is None:
             return None, None
-        weights = np.asarray(advantages_N, dtype=np.float32).reshape(solved.shape)
-        unknown = np.isnan(solved) | np.isnan(self._total)
-        if unknown.any():
+        shape = tuple(self.total_PG.shape)
+        solved = np.array(self._solved, dtype=np.float32).reshape(shape)
+        weights = np.array(advantages_N, dtype=np.float32).reshape(shape)
+        if not (_is_known(self._solved) and _is_known(self._total)):
+            unknown = np.isnan(solved) | np.isnan(self._total).reshape(shape)
             whole = ~unknown.any(axis=1)
             solved, weights = solved[whole], weights[whole]
         return (solved, weights) if len(solved) else (None, None)
 
-    # One copy to the host, and the rest in numpy: a dozen small tensor operations would cost
-    # more than the record itself.
+    def _share_of_equal_groups(self) -> float:
+        total = np.array(self._total).reshape(tuple(self.total_PG.shape))
+        return float((total == total[:, :1]).all(axis=1).mean())
+
+    # One copy to the host, as plain numbers: of the few that a batch has, a dozen operations
+    # of numpy or torch would cost more than the record itself.
     @cached_property
-    def _total(self) -> Floats:
+    def _total(self) -> list[float]:
+        if self._solved is not None and self.solved_PG is self.total_PG:
+            return self._solved
         return _host(self.total_PG)
 
     @cached_property
-    def _solved(self) -> Floats | None:
+    def _solved(self) -> list[float] | None:
         return None if self.solved_PG is None else _host(self.solved_PG)
 
 
-def _host(tensor: Any) -> Floats:
-    array: Floats = tensor.detach().float().cpu().numpy()
-    return array
+def _host(tensor: Any) -> list[float]:
+    numbers: list[float] = tensor.reshape(-1).tolist()
+    return numbers
 
 
-def _extremes(numbers: Floats) -> tuple[float, float]:
-    low, high = float(numbers.min()), float(numbers.max())
-    if low == low:
-        return low, high
-    known = numbers[~np.isnan(numbers)]
-    return (float(known.min()), float(known.max())) if known.size else (low, high)
+def _is_known(numbers: list[float]) -> bool:
+    # The sum is not a number where one of them is not, or both infinities are among them.
+    total = sum(numbers)
+    return total == total
 
 
 def function_names(trainer: Any) -> list[str]:
