@@ -230,8 +230,10 @@ def test_a_batch_wakes_who_waits(api: Api) -> None:
 
 def test_a_pin_and_a_release_wake_who_waits(api: Api) -> None:
     api.open_run("wheel")
-    for method, body in [("PUT", {"alpha": 2, "reason": "x"}), ("DELETE", None)]:
-        waiting = api.start("GET", "/runs/wheel/schedule", params={"after": 0, "wait": 30})
+    for seen, (method, body) in enumerate([("PUT", {"alpha": 2, "reason": "x"}), ("DELETE", None)]):
+        # Said, or a change before the wait's first look would be taken for the present state.
+        query = {"after": 0, "override_after": seen, "wait": 30}
+        waiting = api.start("GET", "/runs/wheel/schedule", params=query)
         _until_waiting(api, "wheel")
         _call(api, method, "wheel", body)
         override = waiting.result(timeout=10).json()["override"]
