@@ -3,6 +3,7 @@
 import atexit
 import os
 import signal
+import sys
 import threading
 import weakref
 from types import FrameType
@@ -15,8 +16,8 @@ EXIT_TIMEOUT_S = 2.0
 class Watched(Protocol):
     """A run, as far as its process's life concerns it."""
 
-    def flush(self) -> None:
-        """The process ends: send what can be sent soon."""
+    def flush(self, status: str | None = None) -> None:
+        """The process ends: send what can be sent soon, with how the run ended if that is known."""
 
     def renew_after_fork(self) -> None:
         """This is a forked child: leave everything to the parent."""
@@ -64,13 +65,19 @@ def flush_on_sigterm() -> None:
 def _on_sigterm(number: int, _frame: FrameType | None) -> None:
     # First, so that a second signal ends the process at once.
     signal.signal(number, signal.SIG_DFL)
-    _flush_all()
+    _flush_all(None)
     signal.raise_signal(number)
 
 
-def _flush_all() -> None:
+def _at_exit() -> None:
+    # The interpreter leaves there the exception that ended the program.
+    has_failed = getattr(sys, "last_value", None) is not None
+    _flush_all("failed" if has_failed else None)
+
+
+def _flush_all(status: str | None) -> None:
     for run in list(_live):
-        run.flush()
+        run.flush(status)
     for sender in tuple(_left):
         sender.thread.join(EXIT_TIMEOUT_S)
 
@@ -84,5 +91,5 @@ def _renew_all() -> None:
         run.renew_after_fork()
 
 
-atexit.register(_flush_all)
+atexit.register(_at_exit)
 os.register_at_fork(after_in_child=_renew_all)

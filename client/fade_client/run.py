@@ -241,10 +241,17 @@ class Run:
         if drift := pushback.drift(self._scheduler.current(), reply.schedule):
             self._ledger.warn("drift", "%s", drift)
 
-    def flush(self) -> None:
-        """Send what can be sent soon; the process calls this when it ends without ``finish``."""
+    def flush(self, status: str | None = None) -> None:
+        """Send what can be sent soon; the process calls this when it ends without ``finish``.
+
+        Args:
+            status: How the run ended, where the end of the process says so; else it is left open,
+                and a process that was only interrupted may go on with it.
+        """
         if not self._closed:
             self._closed = "finished"
+            if status and self._writer:
+                self._writer.write(pack(FinishFrame(status, now())))
             self._stop(lifetime.EXIT_TIMEOUT_S)
 
     def renew_after_fork(self) -> None:

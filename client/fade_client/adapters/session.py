@@ -72,8 +72,10 @@ class Session:
         self.run.log_step(None, means | fixed, **arrays)
 
     def finish(self, status: str = "finished") -> None:
-        """Record what is open and end the run."""
-        self.flush()
+        """Record the batch in progress if it was weighed, and end the run."""
+        if self._arrays:
+            self.flush()
+        self._is_open = False
         self.run.finish(status)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import fade_client
+from fade_client.frames import FinishFrame, read_frames
 from fade_core import scheduler
 from tests.helpers import ROOT
 
@@ -44,6 +45,13 @@ def spools(directory: Path) -> list[Path]:
 def steps_of(directory: Path) -> list[dict[str, Any]]:
     (spool,) = spools(directory)
     return fade_client.read_run(spool)[1]
+
+
+def ending(spool: Path) -> str | None:
+    """Return how the run in this spool ended, or None where that is not known."""
+    with spool.open("rb") as file:
+        last = [frame for frame, _ in read_frames(file)][-1]
+    return last.status if isinstance(last, FinishFrame) else None
 
 
 def expected_pairs(

@@ -10,6 +10,7 @@ import fade_client.trl
 from fade_client.errors import ConfigError
 from fade_core.errors import RewardError
 from tests.integration.trl.helpers import (
+    ending,
     example,
     expected_pairs,
     has_entropy,
@@ -180,14 +181,35 @@ def test_rewards_outside_the_unit_interval_are_refused_for_control(tmp_path: Pat
     attachment = fade_client.trl.attach(steered, project="p", mode="local", dir=tmp_path)
     with pytest.raises(RewardError, match=r"must be in \[0, 1\], got -1 to 1; map it there"):
         steered.train()
-    assert attachment.run is not None
-    attachment.run.finish("failed")
+    assert attachment.run is None
+    assert steps_of(tmp_path) == []
     watched = trainer(tmp_path, signed, max_steps=2)
     fade_client.trl.attach(
         watched, project="q", mode="observe", dir=tmp_path / "q", server="http://127.0.0.1:9"
     )
     watched.train()
     assert all("accuracy" not in step for step in steps_of(tmp_path / "q"))
+
+
+def test_a_training_that_an_exception_ends_is_a_failed_run(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def breaks(completions: list[str], **_: Any) -> list[float]:
+        calls.append(1)
+        if len(calls) == 4:
+            raise ConnectionError("the judge is gone")
+        return [float(index % 2) for index, _ in enumerate(completions)]
+
+    watched = trainer(tmp_path, breaks, max_steps=9)
+    attachment = fade_client.trl.attach(watched, project="p", mode="local", dir=tmp_path)
+    with pytest.raises(ConnectionError, match="the judge is gone"):
+        watched.train()
+    assert attachment.run is None
+    assert [step["step"] for step in steps_of(tmp_path)] == [0, 1, 2]
+    assert [ending(spool) for spool in spools(tmp_path)] == ["failed"]
+    # The trainer is as it was: the next training is a run of its own, and ends well.
+    watched.train()
+    assert sorted(map(ending, spools(tmp_path))) == ["failed", "finished"]
 
 
 def test_a_later_batch_without_solve_rates_keeps_trls_advantages(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import fade_client
+from fade_client.frames import FinishFrame, StepFrame, read_frames
 from fade_client.sync import list_spools
 from tests.unit.client.fakes import TIMEOUT_S, FakeNetwork, open_run
 
@@ -33,11 +34,13 @@ run = fade_client.init(project="p", dir=sys.argv[1], server="http://127.0.0.1:9"
 run.log_step(loss=1.0)
 """
 
+ENDS_BY_AN_EXCEPTION = ENDS_WITHOUT_FINISH + "raise RuntimeError('the reward is gone')"
 
-def in_a_process(script: str, directory: Path) -> None:
+
+def in_a_process(script: str, directory: Path, code: int = 0) -> None:
     command = [sys.executable, "-W", "error", "-c", script, str(directory)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stderr
 
 
 def test_a_local_run_opens_no_socket(tmp_path: Path) -> None:
@@ -51,6 +54,16 @@ def test_a_process_that_ends_without_finish_keeps_its_steps(tmp_path: Path) -> N
     in_a_process(ENDS_WITHOUT_FINISH, tmp_path)
     (info,) = list_spools(tmp_path)
     assert (info.pending, info.live, info.finished) == (1, False, False)
+
+
+def test_a_process_that_an_exception_ends_marks_its_run_failed(tmp_path: Path) -> None:
+    in_a_process(ENDS_BY_AN_EXCEPTION, tmp_path, code=1)
+    (path,) = tmp_path.rglob("*.spool")
+    with path.open("rb") as file:
+        *_, step, last = [frame for frame, _ in read_frames(file)]
+    assert isinstance(step, StepFrame)
+    assert isinstance(last, FinishFrame)
+    assert last.status == "failed"
 
 
 def test_a_forked_child_records_nothing_and_the_parent_goes_on(tmp_path: Path) -> None:

@@ -100,11 +100,27 @@ def attach_as(
     _check(given)
     attachment = kind(trainer, given, accuracy, coverage)
     wrap(trainer, attachment)
+    _see_failures(trainer, attachment)
     setattr(trainer, _MARK, attachment)
     trainer.add_callback(make_callback(attachment))
     if trainer.accelerator.is_main_process:
         announce(found)
     return attachment
+
+
+def _see_failures(trainer: Any, attachment: Attachment) -> None:
+    # The trainer has an event for the end of a training, and none for an exception.
+    train = trainer.train
+
+    @functools.wraps(train)
+    def watched_train(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return train(*args, **kwargs)
+        except BaseException:
+            attachment.train_ended("failed")
+            raise
+
+    trainer.train = watched_train
 
 
 def _require_methods(trainer: Any) -> None:

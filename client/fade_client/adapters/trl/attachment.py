@@ -71,6 +71,8 @@ class Attachment:
 
     def train_began(self, saved: Mapping[str, Any] | None) -> None:
         """Open the run, or the next attempt of the run whose state the checkpoint holds."""
+        # Still open where transformers starts again by itself, with a smaller batch.
+        self.train_ended("failed")
         wanted = self.opening["run_id"]
         resumes = saved is not None and wanted in (None, saved.get("run_id"))
         run_id = saved["run_id"] if saved is not None and resumes else wanted
@@ -102,11 +104,15 @@ class Attachment:
         self._guarded(lambda session: session.add(self.vocabulary.translate(own)))
         self._record_if_complete()
 
-    def train_ended(self) -> None:
-        """Record the last batch and end the run."""
+    def train_ended(self, status: str = "finished") -> None:
+        """Record the last batch and end the run, if one is open.
+
+        Args:
+            status: ``finished``, or ``failed`` where an exception ended the training.
+        """
         self._read()
         if self._session is not None:
-            self._session.finish()
+            self._session.finish(status)
         self.run = self._session = self._tap = self.used = None
 
     def state(self) -> dict[str, Any] | None:

@@ -101,7 +101,7 @@ class Rewards:
     def fields(self) -> dict[str, float | None]:
         """Return what a record cannot compute from the accuracy, because it is not all."""
         total, solved = self._total, self._solved
-        if solved is not None and total == solved:
+        if solved is not None and _is_known(solved) and total == solved:
             return {} if self.problem else {"accuracy": sum(solved) / len(solved)}
         known = np.array([each for each in total if math.isfinite(each)])
         if not known.size:
