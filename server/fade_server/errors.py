@@ -31,6 +31,7 @@ _TITLES = {
     422: "Invalid input",
     500: "Internal error",
     503: "Unavailable",
+    507: "Insufficient storage",
 }
 
 

@@ -88,7 +88,11 @@ def create_app(
     Raises:
         SettingError: The database URL is not one of SQLite or PostgreSQL.
     """
-    store = Store(settings.database_url)
+    store = Store(
+        settings.database_url,
+        connections=settings.database_connections,
+        wait_s=settings.database_wait_s,
+    )
     jobs: list[Job] = []
     channel = Channel(store.engine) if store.engine.dialect.name == "postgresql" else None
     notifier = Notifier(None if channel is None else channel.send)

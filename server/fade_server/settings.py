@@ -48,3 +48,9 @@ class Settings(BaseSettings):
 
     recheck_s: float = Field(default=2.0, gt=0)
     """How often a waiting request looks for what another server process stored, in seconds."""
+
+    database_connections: int = Field(default=40, ge=2)
+    """Most connections to the database of one server process."""
+
+    database_wait_s: float = Field(default=10.0, gt=0)
+    """How long a request waits for a free connection before it is answered 503, in seconds."""

@@ -53,35 +53,36 @@ class Channel:
         self._connect = partial(psycopg.connect, *arguments, autocommit=True, **options)
         self._lock = threading.Lock()
         self._waiting: dict[str, None] = {}  # an ordered set
-        self._woken, self._wake = socket.socketpair()
+        self._wake: socket.socket | None = None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self, heard: Heard) -> None:
         """Begin, in a thread of its own, which is also where ``heard`` is called."""
+        woken, self._wake = socket.socketpair()
         self._thread = threading.Thread(
-            target=self._work, args=(heard,), name="fadewatch-channel", daemon=True
+            target=self._work, args=(woken, heard), name="fadewatch-channel", daemon=True
         )
         self._thread.start()
 
     def stop(self) -> None:
         """Send what waits, and end."""
         self._stopping.set()
-        self._wake.send(b"\0")
-        if self._thread is not None:
+        with self._lock:
+            wake, self._wake = self._wake, None
+        if wake is not None and self._thread is not None:
+            wake.send(b"\0")
             self._thread.join()
-        self._woken.close()
-        self._wake.close()
+            wake.close()
 
     def send(self, run_id: str) -> None:
         """Say that a run has changed."""
         with self._lock:
-            first = not self._waiting
+            if not self._waiting and self._wake is not None:
+                self._wake.send(b"\0")
             self._waiting[run_id] = None
-        if first:
-            self._wake.send(b"\0")
 
-    def _work(self, heard: Heard) -> None:
+    def _work(self, woken: socket.socket, heard: Heard) -> None:
         retrying = Retrying(
             retry=retry_if_exception_type((psycopg.Error, OSError)),
             wait=wait_exponential(multiplier=0.1, max=LONGEST_WAIT_S),
@@ -90,28 +91,28 @@ class Channel:
             before_sleep=before_sleep_log(log, logging.WARNING),
             retry_error_callback=lambda _: None,
         )
-        while not self._stopping.is_set():
-            retrying(self._serve, heard)
+        with woken:
+            while not self._stopping.is_set():
+                retrying(self._serve, woken, heard)
 
-    def _serve(self, heard: Heard) -> None:
+    def _serve(self, woken: socket.socket, heard: Heard) -> None:
         """Send and hear until ``stop``, or until the connection dies."""
         connection: psycopg.Connection[Any]
         with self._connect() as connection:
             connection.execute(f"LISTEN {NAME}")
             heard(None)
-            ends = [connection.fileno(), self._woken.fileno()]
+            ends = [connection.fileno(), woken.fileno()]
             while not self._stopping.is_set():
                 select.select(ends, [], [])
-                self._send_waiting(connection)
+                self._send_waiting(connection, woken)
                 for notice in connection.notifies(timeout=0):
                     if notice.pid != connection.info.backend_pid:
                         heard(notice.payload)
-            self._send_waiting(connection)
+            self._send_waiting(connection, woken)
 
-    def _send_waiting(self, connection: psycopg.Connection[Any]) -> None:
-        ready, _, _ = select.select([self._woken], [], [], 0)
-        if ready:
-            self._woken.recv(4096)
+    def _send_waiting(self, connection: psycopg.Connection[Any], woken: socket.socket) -> None:
+        if select.select([woken], [], [], 0)[0]:
+            woken.recv(4096)
         with self._lock:
             names, self._waiting = list(self._waiting), {}
         for name in names:

@@ -1,5 +1,6 @@
 """The connection to the store: one engine, read and write transactions, SQLite's settings."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -9,7 +10,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
 from fade_core.errors import SettingError
@@ -19,6 +20,11 @@ BUSY_TIMEOUT_MS = 30_000
 
 POOL_SIZE = 40
 """Connections; as many as the threads that serve requests, so that none waits for one."""
+
+POOL_WAIT_S = 10.0
+"""How long a request waits for a connection."""
+
+_DISK_FULL = "53100"  # PostgreSQL's
 
 
 def expand_url(url: str) -> URL:
@@ -49,11 +55,13 @@ def expand_url(url: str) -> URL:
     return parsed.set(database=str(Path(str(parsed.database)).expanduser()))
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, *, connections: int = POOL_SIZE, wait_s: float = POOL_WAIT_S) -> Engine:
     """Return an engine for the store; the folder of a SQLite file is made.
 
     Args:
         url: As for ``expand_url``.
+        connections: Most of them at a time.
+        wait_s: How long to wait for one that is free, in seconds.
     """
     parsed = expand_url(url)
     sqlite = parsed.get_backend_name() == "sqlite"
@@ -61,8 +69,9 @@ def open_engine(url: str) -> Engine:
         Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         parsed,
-        pool_size=POOL_SIZE,
+        pool_size=connections,
         max_overflow=0,
+        pool_timeout=wait_s,
         pool_pre_ping=not sqlite,
         json_serializer=lambda document: orjson.dumps(document).decode(),
         json_deserializer=orjson.loads,
@@ -90,6 +99,12 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql(f"BEGIN {kind}")
 
 
+def is_full(error: DBAPIError) -> bool:
+    """Return whether the database refused to write because its disk is full."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_FULL or getattr(error.orig, "sqlstate", None) == _DISK_FULL
+
+
 class Store:
     """The database of one service process.
 
@@ -99,10 +114,14 @@ class Store:
 
     Args:
         url: As for ``expand_url``.
+        connections: As for ``open_engine``.
+        wait_s: As for ``open_engine``.
     """
 
-    def __init__(self, url: str) -> None:
-        self.engine = open_engine(url)
+    def __init__(
+        self, url: str, *, connections: int = POOL_SIZE, wait_s: float = POOL_WAIT_S
+    ) -> None:
+        self.engine = open_engine(url, connections=connections, wait_s=wait_s)
         sqlite = self.engine.dialect.name == "sqlite"
         # SQLite reads like this anyway.
         snapshot = {} if sqlite else {"isolation_level": "REPEATABLE READ"}

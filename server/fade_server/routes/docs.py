@@ -20,6 +20,7 @@ _REASONS = {
     415: "The body is in an encoding that is not known.",
     422: "Fields are wrong; `errors` names each.",
     503: "The database does not answer.",
+    507: "The disk of the database is full.",
 }
 
 

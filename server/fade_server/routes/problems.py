@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
@@ -26,6 +26,7 @@ from fade_server.errors import (
     problem_document,
     shorten,
 )
+from fade_server.queries.engine import is_full
 from fade_server.services.codec import encode
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,13 @@ STATUSES: dict[type[ServiceError], int] = {
     InvalidInputError: 422,
     SchemaError: 503,
 }
+
+
+FULL = (
+    "the disk of the database is full, and nothing of this request was stored; "
+    "free some space there, or delete old data with: fadewatch prune"
+)
+BUSY = "every connection to the database is in use; try again"
 
 
 def problem_response(
@@ -65,8 +73,8 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ServiceError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(OperationalError, _unavailable)
-    app.add_exception_handler(PoolTimeoutError, _unavailable)
+    app.add_exception_handler(DBAPIError, _unavailable)
+    app.add_exception_handler(PoolTimeoutError, _busy)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -108,11 +116,22 @@ def _http(_: Request, error: Exception) -> Response:
     return problem_response(status, getattr(error, "detail", ""), headers=headers)
 
 
-def _unavailable(_: Request, error: Exception) -> Response:
+def _unavailable(request: Request, error: Exception) -> Response:
+    if isinstance(error, DBAPIError) and is_full(error):
+        log.error("the disk of the database is full", exc_info=error)
+        return problem_response(507, FULL, headers={"Retry-After": "30"})
+    gone = isinstance(error, DBAPIError) and error.connection_invalidated
+    if not (isinstance(error, OperationalError) or gone):
+        return _unexpected(request, error)
     log.error("the database did not answer", exc_info=error)
     return problem_response(
         503, "the database did not answer; try again", headers={"Retry-After": "2"}
     )
+
+
+def _busy(_: Request, error: Exception) -> Response:
+    log.error("every connection to the database is in use", exc_info=error)
+    return problem_response(503, BUSY, headers={"Retry-After": "2"})
 
 
 def _unexpected(request: Request, error: Exception) -> Response:

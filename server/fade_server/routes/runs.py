@@ -23,7 +23,7 @@ Status = Literal["running", "finished", "failed", "stale"]
 @router.post(
     "/projects/{project}/runs",
     status_code=201,
-    responses=answers(OpenedOut, examples.OPENED, 400, 409, 413, 422, 503, status=201)
+    responses=answers(OpenedOut, examples.OPENED, 400, 409, 413, 422, 503, 507, status=201)
     | {200: {"model": OpenedOut, "content": {JSON: {"example": examples.OPENED}}}},
 )
 def open_run(
@@ -57,7 +57,9 @@ def open_run(
     return Response(encode(document), 201 if opened.created else 200, media_type=JSON)
 
 
-@router.post("/runs/{run}/finish", responses=answers(RunOut, examples.RUN, 400, 404, 413, 422, 503))
+@router.post(
+    "/runs/{run}/finish", responses=answers(RunOut, examples.RUN, 400, 404, 413, 422, 503, 507)
+)
 def finish_run(
     run: RunPath,
     body: Annotated[FinishIn, Body(openapi_examples={"end": {"value": examples.FINISH_IN}})],

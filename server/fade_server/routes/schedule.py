@@ -40,7 +40,7 @@ async def wait_for_schedule(
 
 @router.put(
     "/runs/{run}/schedule/override",
-    responses=answers(LiveOut, examples.PINNED, 400, 404, 413, 422, 503),
+    responses=answers(LiveOut, examples.PINNED, 400, 404, 413, 422, 503, 507),
 )
 def pin(
     run: RunPath,

@@ -16,7 +16,7 @@ router = APIRouter(tags=["steps"])
 
 @router.post(
     "/runs/{run}/steps",
-    responses=answers(AcceptedOut, examples.ACCEPTED, 400, 404, 413, 415, 422, 503),
+    responses=answers(AcceptedOut, examples.ACCEPTED, 400, 404, 413, 415, 422, 503, 507),
     openapi_extra=body(StepsIn, examples.STEPS_IN),
 )
 def add_steps(run: RunPath, received: BodyDep, context: ContextDep) -> Response:

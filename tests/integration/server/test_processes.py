@@ -23,6 +23,12 @@ NEVER_S = 30.0
 CLIENT = httpx.Client(timeout=30)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    CLIENT.close()
+
+
 @pytest.fixture(scope="module")
 def url(make_postgres: Callable[[], str]) -> str:
     made = make_postgres()
