@@ -89,3 +89,17 @@ def open_alerts(session: Session, pks: Sequence[int]) -> dict[int, dict[str, int
         if severity in found[pk]:
             found[pk][severity] = count
     return found
+
+
+def open_alerts_by_project(session: Session) -> dict[str, dict[str, int]]:
+    """Return how many open alerts of each severity the projects have that have any."""
+    statement = (
+        select(runs.c.project, alerts.c.severity, func.count())
+        .join(runs, runs.c.pk == alerts.c.run_pk)
+        .where(alerts.c.state.in_(OPEN_STATES), alerts.c.severity.in_(("critical", "warning")))
+        .group_by(runs.c.project, alerts.c.severity)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for project, severity, count in session.execute(statement):
+        found.setdefault(project, {})[severity] = count
+    return found

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from fade_server.tables import attempts, run_tags, runs
@@ -64,13 +64,40 @@ class RunFilter:
         project: Exact name.
         status: A status as shown.
         tag: One tag.
-        silent_since: Seconds since the epoch; a running run without news since is stale.
+        group: Exact name.
+        health: Of the diagnosis.
+        search: Part of the id, the name, the group or a tag, in either case.
     """
 
-    project: str | None
-    status: str | None
-    tag: str | None
-    silent_since: float
+    project: str | None = None
+    status: str | None = None
+    tag: str | None = None
+    group: str | None = None
+    health: str | None = None
+    search: str | None = None
+
+
+_ACCURACY = runs.c.last["accuracy"].as_string()
+# Absent and non-finite values come last, and no key is NULL, so that keys can be compared.
+SORT_KEYS: dict[str, ColumnElement[Any]] = {
+    "updated": runs.c.updated_at,
+    "created": runs.c.created_at,
+    "name": runs.c.name,
+    "step": func.coalesce(runs.c.last_step, -1),
+    "accuracy": case(
+        (or_(_ACCURACY.is_(None), _ACCURACY.in_(("NaN", "Infinity", "-Infinity"))), -1.0),
+        else_=runs.c.last["accuracy"].as_float(),
+    ),
+}
+"""What a list of runs can be ordered by."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOrder:
+    """Order of a list of runs: by a key of ``SORT_KEYS``, equal ones by their age."""
+
+    by: str = "updated"
+    descending: bool = True
 
 
 def find_run(session: Session, run_id: str, *, lock: bool = False) -> RunRow | None:
@@ -92,34 +119,75 @@ def change_run(session: Session, pk: int, columns: dict[str, Any]) -> None:
 
 
 def list_runs(
-    session: Session, wanted: RunFilter, limit: int, before: tuple[float, int] | None
-) -> list[RunRow]:
-    """Return runs, the one with the newest activity first.
+    session: Session,
+    wanted: RunFilter,
+    order: RunOrder,
+    silent_since: float,
+    limit: int,
+    after: tuple[Any, ...] | None,
+) -> list[tuple[RunRow, Any]]:
+    """Return runs in an order, each with its sort key.
 
     Args:
         session: Open session.
         wanted: What to narrow to.
+        order: What comes first.
+        silent_since: Seconds since the epoch; a running run without news since is stale.
         limit: Most runs to return.
-        before: ``updated_at`` and ``pk`` of the last run of the page before.
+        after: Sort key and ``pk`` of the last run of the page before.
     """
-    statement = select(runs).order_by(runs.c.updated_at.desc(), runs.c.pk.desc()).limit(limit)
-    if wanted.project is not None:
-        statement = statement.where(runs.c.project == wanted.project)
+    key = SORT_KEYS[order.by]
+    ends = (key, runs.c.pk)
+    directed = [end.desc() if order.descending else end.asc() for end in ends]
+    statement = (
+        select(runs, key).where(*_conditions(wanted, silent_since)).order_by(*directed).limit(limit)
+    )
+    if after is not None:
+        value, pk = after
+        beyond = key < value if order.descending else key > value
+        later = runs.c.pk < pk if order.descending else runs.c.pk > pk
+        statement = statement.where(or_(beyond, and_(key == value, later)))
+    return [(RunRow(*row[:-1]), row[-1]) for row in session.execute(statement)]
+
+
+def _conditions(wanted: RunFilter, silent_since: float) -> list[ColumnElement[bool]]:
+    same = {
+        runs.c.project: wanted.project,
+        runs.c.group_name: wanted.group,
+        runs.c.health: wanted.health,
+    }
+    found: list[ColumnElement[bool]] = [
+        c == value for c, value in same.items() if value is not None
+    ]
     if wanted.tag is not None:
-        tagged = select(run_tags.c.run_pk).where(run_tags.c.tag == wanted.tag)
-        statement = statement.where(runs.c.pk.in_(tagged))
+        found.append(_tagged(run_tags.c.tag == wanted.tag))
+    if wanted.search:
+        text = (runs.c.id, runs.c.name, runs.c.group_name)
+        parts = [column.icontains(wanted.search, autoescape=True) for column in text]
+        found.append(or_(*parts, _tagged(run_tags.c.tag.icontains(wanted.search, autoescape=True))))
+    silent = runs.c.updated_at < silent_since
     if wanted.status in ("running", "stale"):
-        silent = runs.c.updated_at < wanted.silent_since
-        statement = statement.where(
-            runs.c.status == "running", silent if wanted.status == "stale" else ~silent
-        )
+        found += [runs.c.status == "running", silent if wanted.status == "stale" else ~silent]
     elif wanted.status is not None:
-        statement = statement.where(runs.c.status == wanted.status)
-    if before is not None:
-        at, pk = before
-        older = or_(runs.c.updated_at < at, and_(runs.c.updated_at == at, runs.c.pk < pk))
-        statement = statement.where(older)
-    return [RunRow(*row) for row in session.execute(statement)]
+        found.append(runs.c.status == wanted.status)
+    return found
+
+
+def _tagged(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return runs.c.pk.in_(select(run_tags.c.run_pk).where(condition))
+
+
+def count_by_project(session: Session, project: str | None) -> list[tuple[str, int]]:
+    """Return the projects and how many runs each has, by name; only one of them where given."""
+    statement = select(runs.c.project, func.count()).group_by(runs.c.project)
+    if project is not None:
+        statement = statement.where(runs.c.project == project)
+    return [(name, count) for name, count in session.execute(statement.order_by(runs.c.project))]
+
+
+def delete_run(session: Session, pk: int) -> None:
+    """Delete a run and everything that belongs to it."""
+    session.execute(delete(runs).where(runs.c.pk == pk))
 
 
 def set_tags(session: Session, pk: int, tags: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, and_, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from fade_core.scheduler import Schedule
@@ -79,10 +79,26 @@ def schedule_for_step(session: Session, pk: int, attempt: int, step: int) -> Sch
     return None if row is None else _schedule(row)
 
 
-def list_schedules(session: Session, pk: int, low: int, high: int, limit: int) -> list[Schedule]:
-    """Return the trail of one run for steps in [low, high]: the newest ``limit``, oldest first."""
+def list_schedules(
+    session: Session,
+    pk: int,
+    low: int,
+    high: int,
+    limit: int,
+    before: tuple[Any, ...] | None = None,
+) -> list[tuple[int, Schedule]]:
+    """Return the trail of one run, the newest first, each entry with its id.
+
+    Args:
+        session: Open session.
+        pk: The run.
+        low: Smallest step that a schedule is for.
+        high: Largest.
+        limit: Most to return.
+        before: Step and id of the last entry of the page before.
+    """
     statement = (
-        select(*_COLUMNS)
+        select(schedules.c.id, *_COLUMNS)
         .where(
             schedules.c.run_pk == pk,
             schedules.c.step.between(low, high),
@@ -91,7 +107,11 @@ def list_schedules(session: Session, pk: int, low: int, high: int, limit: int) -
         .order_by(schedules.c.step.desc(), schedules.c.id.desc())
         .limit(limit)
     )
-    return [_schedule(row) for row in reversed(session.execute(statement).all())]
+    if before is not None:
+        step, entry = before
+        same = and_(schedules.c.step == step, schedules.c.id < entry)
+        statement = statement.where(or_(schedules.c.step < step, same))
+    return [(row.id, _schedule(row)) for row in session.execute(statement)]
 
 
 def read_schedule_columns(
@@ -113,7 +133,7 @@ def read_schedule_columns(
 
 
 def _schedule(row: Row[Any]) -> Schedule:
-    columns = dict(row._mapping)
+    columns = {field.name: row._mapping[field.name] for field in fields(Schedule)}
     for name in ("h_hat", "h_star"):
         if columns[name] is None:
             columns[name] = math.nan

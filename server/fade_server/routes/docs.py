@@ -51,6 +51,11 @@ def problems(*codes: int) -> Responses:
     }
 
 
+def nothing(*codes: int) -> Responses:
+    """Return the documentation of an operation that answers 204, or these problems."""
+    return {204: {"description": "It is done."}, **problems(*codes)}
+
+
 def body(model: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
     """Return the documentation of a body that the route reads itself."""
     content = {"application/json": {"schema": inlined(model), "example": example}}

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from fade_server.routes import events_examples as examples
-from fade_server.routes.access import needs
+from fade_server.routes.access import CallerDep, needs
 from fade_server.routes.bodies import ContextDep
 from fade_server.routes.docs import problems
 from fade_server.routes.runs import RunPath
@@ -65,6 +65,7 @@ async def follow_run(
 )
 async def follow_runs(
     context: ContextDep,
+    caller: CallerDep,
     project: Annotated[str | None, Query(examples=["countdown"], max_length=256)] = None,
     last_event_id: LastEventId = "",
 ) -> AsyncIterator[ServerSentEvent]:
@@ -73,7 +74,7 @@ async def follow_runs(
     Begins with what happens next; after a reconnect, with every run that had news meanwhile. The
     first event of a run tells all of its state.
     """
-    async for event in events.follow_runs(context, project, last_event_id):
+    async for event in events.follow_runs(context, caller.project or project, last_event_id):
         yield _sent(event)
 
 

@@ -132,7 +132,7 @@ PINNED: Document = {
     "override_step": None,
 }
 
-TRAIL: Document = {"schedules": [SCHEDULE]}
+TRAIL: Document = {"schedules": [SCHEDULE], "next_cursor": None}
 
 FINISH_IN: Document = {"attempt": 1, "status": "finished"}
 

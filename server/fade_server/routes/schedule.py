@@ -72,10 +72,11 @@ def read_history(
     first: Annotated[Step, Query(alias="from")] = 0,
     last: Annotated[Step, Query(alias="to")] = MAX_STEP,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+    cursor: Annotated[str | None, Query(max_length=2000)] = None,
 ) -> Response:
     """Return what was computed and what was pinned and released, oldest first.
 
-    Of more than `limit`, the newest are returned.
+    Of more than `limit`, the newest are returned, and `next_cursor` asks for those before them.
     """
-    document = schedule.history(context, run, first=first, last=last, limit=limit)
+    document = schedule.history(context, run, first=first, last=last, limit=limit, cursor=cursor)
     return Response(encode(document), media_type=JSON)

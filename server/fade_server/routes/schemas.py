@@ -197,6 +197,7 @@ class TrailOut(BaseModel):
     """Schedules, oldest first."""
 
     schedules: list[ScheduleOut]
+    next_cursor: str | None = Field(description="Of the page with older ones.")
 
 
 class CurveOut(BaseModel):

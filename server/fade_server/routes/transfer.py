@@ -8,7 +8,7 @@ from starlette.datastructures import UploadFile
 
 from fade_server.errors import refuse
 from fade_server.routes import transfer_examples as examples
-from fade_server.routes.access import needs
+from fade_server.routes.access import CallerDep, needs
 from fade_server.routes.bodies import ContextDep, plain_body
 from fade_server.routes.docs import Responses, answers, inlined, problems
 from fade_server.routes.etags import tag_of, unchanged
@@ -106,7 +106,10 @@ def import_log(
     request: Request,
     file: FileDep,
     context: ContextDep,
-    project: Annotated[str, Query(examples=["countdown"])] = "imported",
+    caller: CallerDep,
+    project: Annotated[
+        str | None, Query(examples=["countdown"], description="`imported` where it is left out.")
+    ] = None,
     run_id: Annotated[Identifier | None, Query()] = None,
     format: Annotated[str | None, Query(max_length=64, examples=["jsonl"])] = None,
     filename: Annotated[
@@ -120,6 +123,8 @@ def import_log(
     """
     name, content = file
     importer = cast(Importer, request.app.state.importer)
-    upload = Upload(name or filename, content, format, project, run_id)
+    upload = Upload(
+        name or filename, content, format, project or caller.project or "imported", run_id
+    )
     document = imports.import_log(context, importer, upload)
     return Response(encode(document), 201, media_type=JSON)

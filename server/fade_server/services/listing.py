@@ -1,19 +1,18 @@
 """Runs as people see them: one, or a page of many."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
 from sqlalchemy.orm import Session
 
 from fade_core import scheduler
 from fade_server.errors import NotFoundError, refuse
+from fade_server.queries import events as event_queries
 from fade_server.queries import runs as run_queries
-from fade_server.queries.runs import RunFilter, RunRow
-from fade_server.services.codec import encode, read_override, read_schedule, schedule_document
+from fade_server.queries.runs import RunFilter, RunOrder, RunRow
+from fade_server.services.codec import read_override, read_schedule, schedule_document
 from fade_server.services.context import Context
+from fade_server.services.pages import read_cursor, write_cursor
 
 Document = dict[str, Any]
 
@@ -32,36 +31,55 @@ def read_run(context: Context, run_id: str) -> Document:
 
 
 def list_runs(
-    context: Context,
-    *,
-    project: str | None,
-    status: str | None,
-    tag: str | None,
-    limit: int,
-    cursor: str | None,
+    context: Context, wanted: RunFilter, order: RunOrder, *, limit: int, cursor: str | None
 ) -> Document:
-    """Return one page of runs, newest activity first, and the cursor of the next page.
+    """Return one page of runs, and the cursor of the next page.
+
+    Runs that change while somebody turns the pages may move between them; none that stays where
+    it is is shown twice or left out.
 
     Args:
         context: The service's parts.
-        project: Only this project.
-        status: Only this status, as shown.
-        tag: Only runs with this tag.
+        wanted: What to narrow to.
+        order: What comes first.
         limit: Most runs of the page.
-        cursor: ``next_cursor`` of the page before.
+        cursor: ``next_cursor`` of the page before, in the same order.
 
     Raises:
         InvalidInputError: The cursor is not one of ours.
     """
     silent_since = context.clock() - context.settings.stale_after_s
-    wanted = RunFilter(project, status, tag, silent_since)
-    before = None if cursor is None else _read_cursor(cursor)
+    kind = str if order.by == "name" else float
+    place = read_cursor(cursor, str, int, kind, int)
+    if place is not None and place[:2] != (order.by, int(order.descending)):
+        raise refuse("cursor", "must be next_cursor of an earlier answer in this order", cursor)
+    after = None if place is None else place[2:]
     with context.store.read() as session:
-        rows = run_queries.list_runs(session, wanted, limit + 1, before)
-        documents = _documents(context, session, rows[:limit])
+        rows = run_queries.list_runs(session, wanted, order, silent_since, limit + 1, after)
+        documents = _documents(context, session, [run for run, _ in rows[:limit]])
+    following = None
+    if len(rows) > limit:
+        last, key = rows[limit - 1]
+        following = write_cursor(order.by, int(order.descending), key, last.pk)
+    return {"runs": documents, "next_cursor": following}
+
+
+def list_projects(context: Context, project: str | None) -> Document:
+    """Return the projects with the number of their runs and open alerts, by name.
+
+    Args:
+        context: The service's parts.
+        project: The only one that the caller may know of; None for all.
+    """
+    with context.store.read() as session:
+        counts = run_queries.count_by_project(session, project)
+        alerts = event_queries.open_alerts_by_project(session)
+    none = {"critical": 0, "warning": 0}
     return {
-        "runs": documents,
-        "next_cursor": _cursor(rows[limit - 1]) if len(rows) > limit else None,
+        "projects": [
+            {"project": name, "runs": runs, "open_alerts": none | alerts.get(name, {})}
+            for name, runs in counts
+        ]
     }
 
 
@@ -105,17 +123,3 @@ def _document(row: RunRow, tags: list[str], silent_since: float) -> Document:
         "override_version": row.override_version,
         "override_step": row.override_step,
     }
-
-
-def _cursor(row: RunRow) -> str:
-    return base64.urlsafe_b64encode(encode([row.updated_at, row.pk])).decode()
-
-
-def _read_cursor(cursor: str) -> tuple[float, int]:
-    try:
-        at, pk = orjson.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError, TypeError):
-        at = pk = None
-    if type(at) not in (float, int) or type(pk) is not int or not 0 <= pk < 2**31:
-        raise refuse("cursor", "must be next_cursor of an earlier answer", cursor)
-    return float(at), pk

@@ -1,4 +1,4 @@
-"""Create, resume and finish runs."""
+"""Create, resume, finish, rename and delete runs."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,6 +20,7 @@ from fade_server.errors import (
 from fade_server.queries import runs as run_queries
 from fade_server.queries import schedules as schedule_queries
 from fade_server.queries.runs import RunRow
+from fade_server.services import audit
 from fade_server.services.codec import schedule_document, wire_document
 from fade_server.services.context import Context
 from fade_server.services.fields import name_problem
@@ -133,6 +134,56 @@ def open_in(
     return False, _resume(context, session, request, columns, run)
 
 
+def change_names(context: Context, run_id: str, given: Document, *, by: str) -> Document:
+    """Change what people call a run.
+
+    Args:
+        context: The service's parts.
+        run_id: The client's name for the run.
+        given: New ``name``, ``tags`` and ``group``; what is not in it stays.
+        by: Who, for the audit trail.
+
+    Raises:
+        NotFoundError: There is no such run.
+        InvalidInputError: A name is wrong.
+    """
+    if "name" in given:
+        given = given | {"name": run_id if given["name"] is None else given["name"]}
+    if found := _name_problems(context, given):
+        raise InvalidInputError(*found)
+    with context.store.write() as session:
+        run = _lock(session, run_id)
+        columns = {
+            "group_name" if name == "group" else name: value for name, value in given.items()
+        }
+        tags = columns.pop("tags", None)
+        run_queries.change_run(session, run.pk, columns)
+        if tags is not None:
+            run_queries.set_tags(session, run.pk, tags)
+        audit.record(session, context.clock(), by, "run.changed", run_id, given)
+    context.notifier.notify(run_id)
+    return read_run(context, run_id)
+
+
+def delete_run(context: Context, run_id: str, *, by: str) -> None:
+    """Delete a run with everything that belongs to it.
+
+    Args:
+        context: The service's parts.
+        run_id: The client's name for the run.
+        by: Who, for the audit trail.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
+    with context.store.write() as session:
+        run = _lock(session, run_id)
+        run_queries.delete_run(session, run.pk)
+        detail = {"project": run.project, "name": run.name, "steps": run.step_count}
+        audit.record(session, context.clock(), by, "run.deleted", run_id, detail)
+    context.notifier.notify(run_id)
+
+
 def _open(context: Context, request: RunRequest, columns: Document) -> Opened:
     with context.store.write() as session:
         created, ordinal = open_in(context, session, request, columns)
@@ -205,7 +256,9 @@ def checked_columns(context: Context, request: RunRequest) -> Document:
     Raises:
         InvalidInputError: A field is wrong.
     """
-    problems = _name_problems(context, request)
+    names: Document = {"project": request.project, "name": request.name}
+    names |= {"group": request.group, "tags": request.tags}
+    problems = _name_problems(context, names)
     config: Document = {}
     try:
         config = wire_document(request.config)
@@ -230,20 +283,19 @@ def checked_columns(context: Context, request: RunRequest) -> Document:
     }
 
 
-def _name_problems(context: Context, request: RunRequest) -> list[FieldProblem]:
-    named = {"project": request.project, "name": request.name}
-    if request.group is not None:
-        named["group"] = request.group
-    named |= {f"tags[{index}]": tag for index, tag in enumerate(request.tags[:MAX_TAGS])}
+def _name_problems(context: Context, given: Document) -> list[FieldProblem]:
+    tags = given.get("tags", ())
+    named = {path: name for path, name in given.items() if path != "tags" and name is not None}
+    named |= {f"tags[{index}]": tag for index, tag in enumerate(tags[:MAX_TAGS])}
     longest = context.settings.max_name_length
     found = [
         FieldProblem(path, problem, name[:80])
         for path, name in named.items()
         if (problem := name_problem(name, longest)) is not None
     ]
-    if len(request.tags) > MAX_TAGS:
+    if len(tags) > MAX_TAGS:
         message = f"must be a list of at most {MAX_TAGS} tags"
-        found.append(FieldProblem("tags", message, f"a list of {len(request.tags)}"))
+        found.append(FieldProblem("tags", message, f"a list of {len(tags)}"))
     return found
 
 

@@ -21,6 +21,7 @@ from fade_server.services.codec import (
 )
 from fade_server.services.context import Context
 from fade_server.services.listing import in_force
+from fade_server.services.pages import read_cursor, write_cursor
 
 Document = dict[str, Any]
 
@@ -108,23 +109,36 @@ def release(context: Context, run_id: str, *, by: str) -> Document:
     return _change_override(context, run_id, None, None, by)
 
 
-def history(context: Context, run_id: str, *, first: int, last: int, limit: int) -> Document:
-    """Return what the scheduler computed and what people did, oldest first.
+def history(
+    context: Context, run_id: str, *, first: int, last: int, limit: int, cursor: str | None
+) -> Document:
+    """Return one page of what the scheduler computed and what people did, the newest page first.
 
     Args:
         context: The service's parts.
         run_id: The client's name for the run.
         first: Smallest step that a schedule is for.
         last: Largest.
-        limit: Most to return; the newest are kept.
+        limit: Most to return.
+        cursor: ``next_cursor`` of the page before, which is the newer one.
+
+    Returns:
+        ``schedules``, oldest first inside the page, and ``next_cursor`` of what is older.
 
     Raises:
         NotFoundError: There is no such run.
+        InvalidInputError: The cursor is not one of ours.
     """
+    before = read_cursor(cursor, int, int)
     run = _read(context, run_id)
     with context.store.read() as session:
-        trail = schedule_queries.list_schedules(session, run.pk, first, last, limit)
-    return {"schedules": [schedule_document(one) for one in trail]}
+        trail = schedule_queries.list_schedules(session, run.pk, first, last, limit + 1, before)
+    following = None
+    if len(trail) > limit:
+        entry, schedule = trail[limit - 1]
+        following = write_cursor(schedule.step, entry)
+    shown = [schedule_document(schedule) for _, schedule in reversed(trail[:limit])]
+    return {"schedules": shown, "next_cursor": following}
 
 
 def _read(context: Context, run_id: str) -> RunRow:

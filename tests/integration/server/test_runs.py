@@ -1,8 +1,13 @@
 """Runs and attempts: create, resume, rewind, finish, list."""
 
+import pytest
+from sqlalchemy import select, update
+
 from fade_core import scheduler
 from fade_core.scheduler import SchedulerConfig
+from fade_server.tables import audit, runs
 from tests.integration.server.api import Api
+from tests.integration.server.checks import stored
 from tests.integration.server.conftest import Clock
 
 BODY = {
@@ -173,17 +178,106 @@ def test_a_list_shows_the_newest_activity_first_and_narrows(api: Api, clock: Clo
     assert _ids(api, tag="list", status="finished") == ["list0"]
 
 
+def test_a_list_narrows_to_a_group_a_health_and_a_search(api: Api) -> None:
+    api.open_run("Seek1", name="50%_off", group="seeking", tags=["Blue"])
+    api.open_run("seek2", name="plain", group="seeking")
+    with api.context.store.write() as session:
+        session.execute(update(runs).where(runs.c.id == "seek2").values(health="critical"))
+    assert sorted(_ids(api, group="seeking")) == ["Seek1", "seek2"]
+    assert _ids(api, group="seeking", health="critical") == ["seek2"]
+    assert _ids(api, group="seeking", health="unknown") == ["Seek1"]
+    assert sorted(_ids(api, q="SEEK")) == ["Seek1", "seek2"], "by id and group, in either case"
+    assert _ids(api, q="%_o") == ["Seek1"], "by name, and no wildcards"
+    assert _ids(api, q="blue", group="seeking") == ["Seek1"], "by tag"
+
+
+ORDERS = {
+    ("updated", None): "cba", ("updated", "asc"): "abc",
+    ("created", "desc"): "cba", ("created", "asc"): "abc",
+    ("name", None): "cba", ("name", "desc"): "abc",
+    ("step", None): "bac", ("step", "asc"): "cab",
+    # Without an accuracy b and c are equal, and then the younger one is the larger.
+    ("accuracy", None): "acb", ("accuracy", "asc"): "bca",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ordered(api: Api, clock: Clock) -> str:
+    """Three runs under a tag: c has no steps, and b an accuracy that is not a number at last."""
+    for run_id, name in (("a", "zeta"), ("b", "mid"), ("c", "alpha")):
+        clock.now += 1
+        api.open_run(f"sort-{run_id}", name=name, tags=["sort"])
+        if run_id != "c":
+            steps, accuracy = ([3], [0.25]) if run_id == "a" else ([3, 9], [0.5, "NaN"])
+            api.send(f"sort-{run_id}", steps, columns={"accuracy": accuracy})
+    return "sort"
+
+
+@pytest.mark.parametrize(("sort", "order"), ORDERS)
+def test_every_order_shows_every_run_once_page_by_page(
+    api: Api, ordered: str, sort: str, order: str | None
+) -> None:
+    expected = [f"sort-{one}" for one in ORDERS[sort, order]]
+    query = {"tag": ordered, "sort": sort} | ({"order": order} if order else {})
+    assert _ids(api, **query) == expected
+    assert _pages(api, 1, query) == [[one] for one in expected]
+
+
+def test_a_cursor_of_another_order_is_refused(api: Api, ordered: str) -> None:
+    query = {"tag": ordered, "limit": "1"}
+    cursor = api.get("/runs", params=query | {"sort": "name"}).json()["next_cursor"]
+    for other in ({"sort": "step"}, {"sort": "name", "order": "desc"}):
+        answer = api.get("/runs", params=query | other | {"cursor": cursor})
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["field"] == "cursor"
+
+
+def test_projects_are_listed_with_their_runs(api: Api) -> None:
+    for run_id in ("in-one", "in-two"):
+        api.post("/projects/apart/runs", json={"run_id": run_id, "attempt_key": "a"})
+    projects = {one["project"]: one for one in api.get("/projects").json()["projects"]}
+    none = {"critical": 0, "warning": 0}
+    assert projects["apart"] == {"project": "apart", "runs": 2, "open_alerts": none}
+    assert list(projects) == sorted(projects)
+
+
+def test_people_rename_a_run_and_what_they_leave_out_stays(api: Api) -> None:
+    api.open_run("renamed", name="first", tags=["x"], group="g")
+    answer = api.request("PATCH", "/runs/renamed", json={"name": "second", "tags": ["y", "z"]})
+    assert answer.status_code == 200
+    run = answer.json()
+    assert (run["name"], run["tags"], run["group"]) == ("second", ["y", "z"], "g")
+    run = api.request("PATCH", "/runs/renamed", json={"name": None, "group": None}).json()
+    assert (run["name"], run["tags"], run["group"]) == ("renamed", ["y", "z"], None)
+    refused = api.request("PATCH", "/runs/renamed", json={"tags": ["fine", "\n"], "name": "third"})
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["field"] == "tags[1]"
+    assert api.run("renamed") == run
+    assert _trail(api, "renamed") == ["run.changed", "run.changed"]
+
+
+def test_a_deleted_run_leaves_nothing_but_its_trace(api: Api) -> None:
+    before = stored(api)
+    api.open_run("gone", tags=["x"])
+    weights = {
+        "step": 0, "prompts": 1, "group_size": 1, "rewards": "AAAAAA==", "advantages": "AAAAAA=="
+    }  # fmt: skip
+    api.send("gone", [0], columns={"loss": [1.0]}, weights=[weights])
+    assert stored(api) != before
+    assert api.request("DELETE", "/runs/gone").status_code == 204
+    after = stored(api)
+    assert {name: count for name, count in after.items() if name != "audit"} == {
+        name: count for name, count in before.items() if name != "audit"
+    }
+    assert api.get("/runs/gone").status_code == 404
+    assert api.request("DELETE", "/runs/gone").status_code == 404
+    assert _trail(api, "gone") == ["run.deleted"]
+
+
 def test_pages_show_every_run_once_also_those_of_the_same_moment(api: Api) -> None:
     for number in range(7):
         api.open_run(f"page{number}", tags=["page"])
-    seen, cursor = [], None
-    while True:
-        query = {"tag": "page", "limit": "3"} | ({"cursor": cursor} if cursor else {})
-        page = api.get("/runs", params=query).json()
-        seen.append([run["id"] for run in page["runs"]])
-        cursor = page["next_cursor"]
-        if cursor is None:
-            break
+    seen = _pages(api, 3, {"tag": "page"})
     assert [len(ids) for ids in seen] == [3, 3, 1]
     assert sorted(run_id for ids in seen for run_id in ids) == [
         f"page{number}" for number in range(7)
@@ -192,3 +286,20 @@ def test_pages_show_every_run_once_also_those_of_the_same_moment(api: Api) -> No
 
 def _ids(api: Api, **query: str) -> list[str]:
     return [run["id"] for run in api.get("/runs", params=query).json()["runs"]]
+
+
+def _pages(api: Api, size: int, query: dict[str, str]) -> list[list[str]]:
+    seen, cursor = [], None
+    while True:
+        more = {"limit": str(size)} | ({"cursor": cursor} if cursor else {})
+        page = api.get("/runs", params=query | more).json()
+        seen.append([run["id"] for run in page["runs"]])
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return seen
+
+
+def _trail(api: Api, run_id: str) -> list[str]:
+    with api.context.store.read() as session:
+        statement = select(audit.c.action).where(audit.c.target == run_id).order_by(audit.c.id)
+        return list(session.scalars(statement))

@@ -128,6 +128,23 @@ def test_the_trail_shows_what_people_did(api: Api) -> None:
     assert ranged["schedules"] == trail[-1:]
 
 
+def test_the_trail_is_turned_page_by_page_to_its_beginning(api: Api) -> None:
+    api.open_run("pages")
+    api.send("pages", list(range(6)), columns={"accuracy": [0.5] * 6})
+    _call(api, "PUT", "pages", {"delta": 0.8, "reason": "try"})
+    whole = api.get("/runs/pages/schedule/history").json()
+    assert whole["next_cursor"] is None
+    pages, query = [], {"limit": "3"}
+    while True:
+        page = api.get("/runs/pages/schedule/history", params=query).json()
+        pages.append(page["schedules"])
+        if page["next_cursor"] is None:
+            break
+        query["cursor"] = page["next_cursor"]
+    assert [len(page) for page in pages] == [3, 3, 2]
+    assert [one for page in reversed(pages) for one in page] == whole["schedules"]
+
+
 def test_a_pin_outside_the_guard_rails_is_refused_by_name(api: Api) -> None:
     api.open_run("rails", scheduler={"alpha_max": 2.0})
     for body, field, wanted in [

@@ -1,0 +1,73 @@
+"""The audit trail: who changed what in the service itself."""
+
+import base64
+import binascii
+from typing import Any
+
+import orjson
+from sqlalchemy.orm import Session
+
+from fade_server.errors import refuse
+from fade_server.queries import audit as audit_queries
+from fade_server.services.codec import encode
+from fade_server.services.context import Context
+
+Document = dict[str, Any]
+
+
+def record(
+    session: Session, at: float, by: str, action: str, target: str, detail: Document
+) -> None:
+    """Add an entry, in the transaction of the change that it is about.
+
+    Args:
+        session: Open session of a ``write``.
+        at: Seconds since the epoch.
+        by: Who, as the service knows the caller.
+        action: What was done, such as ``key.created``.
+        target: To what: an id or a name.
+        detail: What else is worth knowing; never a secret.
+    """
+    columns = {
+        "at": at,
+        "by": by[:256],
+        "action": action,
+        "target": target[:256],
+        "detail": detail,
+    }
+    audit_queries.add_entry(session, columns)
+
+
+def list_entries(context: Context, *, limit: int, cursor: str | None) -> Document:
+    """Return one page of the trail, newest first, and the cursor of the next page.
+
+    Args:
+        context: The service's parts.
+        limit: Most entries of the page.
+        cursor: ``next_cursor`` of the page before.
+
+    Raises:
+        InvalidInputError: The cursor is not one of ours.
+    """
+    before = None if cursor is None else _read_cursor(cursor)
+    with context.store.read() as session:
+        entries = audit_queries.list_entries(session, limit + 1, before)
+    more = len(entries) > limit
+    return {
+        "entries": entries[:limit],
+        "next_cursor": _cursor(entries[limit - 1]["id"]) if more else None,
+    }
+
+
+def _cursor(entry_id: int) -> str:
+    return base64.urlsafe_b64encode(encode(entry_id)).decode()
+
+
+def _read_cursor(cursor: str) -> int:
+    try:
+        entry_id = orjson.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError):
+        entry_id = None
+    if type(entry_id) is not int or not 0 <= entry_id < 2**63:
+        raise refuse("cursor", "must be next_cursor of an earlier answer", cursor)
+    return entry_id
