@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fade_core.advantages import METHODS, advantages, check_params, find_method
 from fade_core.errors import FadeError, SettingError, ShapeError
+from fade_core.gradient_mass import GradientMass, batch_mass
 from fade_core.scheduler import Schedule, SchedulerConfig, initial, observe
 from fade_core.weights import Summary, summarise_rewards, summarise_weights
 
@@ -108,6 +109,25 @@ def parse_spec(text: str) -> MethodSpec:
     return spec
 
 
+def parse_methods(texts: Sequence[str]) -> list[MethodSpec]:
+    """Read ``fade,grpo,power:alpha=2`` and repetitions of it.
+
+    Args:
+        texts: Each a list of methods with commas between.
+
+    Returns:
+        The methods, in order, each once.
+
+    Raises:
+        UnknownMethodError: No method has an id.
+        SettingError: A parameter is unknown, missing or not a number, or there is no method.
+    """
+    names = [name.strip() for text in texts for name in text.split(",") if name.strip()]
+    if not names:
+        raise SettingError("name at least one method, such as --advantage fade,grpo,maxrl")
+    return [parse_spec(name) for name in dict.fromkeys(names)]
+
+
 def parse_params(parts: Iterable[str]) -> dict[str, float]:
     """Read ``name=value`` texts.
 
@@ -184,6 +204,38 @@ def what_if(
         assert isinstance(accuracy, float)
         schedule = observe(schedule, step.step, accuracy, step.entropy, config)
     return results
+
+
+def what_if_masses(
+    steps: Sequence[RewardStep], methods: Sequence[MethodSpec]
+) -> dict[str, list[GradientMass | None]]:
+    """Return only the masses of each method, step by step: for charts of many steps.
+
+    Args:
+        steps: With ``[P, G]`` rewards, and the pair in force for ``fade`` without parameters.
+        methods: To try.
+
+    Returns:
+        By label, one entry a step; None where the method is not defined on its rewards.
+
+    Raises:
+        UnknownMethodError: No method has an id.
+        SettingError: A parameter is unknown or missing.
+    """
+    for spec in methods:
+        check_spec(spec)
+    neutral = initial(SchedulerConfig())
+    return {
+        spec.label: [_mass(step, spec, _params(spec, step, neutral)) for step in steps]
+        for spec in methods
+    }
+
+
+def _mass(step: RewardStep, spec: MethodSpec, params: dict[str, float]) -> GradientMass | None:
+    try:
+        return batch_mass(step.rewards, advantages(step.rewards, spec.method, **params))
+    except FadeError:
+        return None
 
 
 def ragged(

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 from rich.table import Table
 
-from fade_core.errors import FadeError, SettingError
-from fade_core.whatif import MethodSpec, Outcome, RewardStep, WhatIfStep, parse_spec
+from fade_core.errors import FadeError
+from fade_core.whatif import Outcome, RewardStep, WhatIfStep
 from fadewatch.numbers import wire
 
 ReadRun = Callable[[Path], tuple[Any, list[dict[str, Any]]]]
@@ -20,25 +20,6 @@ HEADINGS = ("m_S", "m_F", "kurtosis", "top 1 %", "prompt ESS")
 
 class RunError(FadeError, LookupError):
     """A run cannot be read, or recorded no rewards."""
-
-
-def parse_methods(texts: Sequence[str]) -> list[MethodSpec]:
-    """Read ``fade,grpo,power:alpha=2`` and repetitions of it.
-
-    Args:
-        texts: Each a list of methods with commas between.
-
-    Returns:
-        The methods, in order, each once.
-
-    Raises:
-        UnknownMethodError: No method has an id.
-        SettingError: A parameter is unknown, missing or not a number, or there is no method.
-    """
-    names = [name.strip() for text in texts for name in text.split(",") if name.strip()]
-    if not names:
-        raise SettingError("name at least one method, such as --advantage fade,grpo,maxrl")
-    return [parse_spec(name) for name in dict.fromkeys(names)]
 
 
 def read_spool(path: Path, read_run: ReadRun) -> list[RewardStep]:

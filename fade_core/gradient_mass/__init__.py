@@ -5,6 +5,7 @@
 ``limits``   the masses of a method for groups of unlimited size, in closed form
 ``axes``     sign, difficulty and scale as numbers; a curve to plot
 ``profile``  all of it for any callable, and which known method it is
+``recorded`` which known method gave the weights that a run recorded
 ``fit``      the parameters that a known method would need
 """
 
@@ -27,6 +28,7 @@ from fade_core.gradient_mass.exact import (
 )
 from fade_core.gradient_mass.limits import limit_mass
 from fade_core.gradient_mass.profile import SOLVE_RATES, Match, Profile, profile
+from fade_core.gradient_mass.recorded import RecordedProfile, RecordedStep, recorded_profile
 
 __all__ = [
     "SOLVE_RATES",
@@ -37,6 +39,8 @@ __all__ = [
     "MassCurve",
     "Match",
     "Profile",
+    "RecordedProfile",
+    "RecordedStep",
     "axes",
     "batch_mass",
     "binomial",
@@ -49,6 +53,7 @@ __all__ = [
     "mass_function",
     "mass_of",
     "profile",
+    "recorded_profile",
     "success_mask",
     "token_weighted_mass",
 ]

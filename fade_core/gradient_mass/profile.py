@@ -1,7 +1,7 @@
 """What an advantage function really does: its masses, its axes, and the method it is."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -155,18 +155,40 @@ def _nearest(matches: list[Match], same: list[Match], equals: tuple[Match, ...])
 
 
 def _matches(weights: Floats, table: CountTable, group_size: int) -> Iterator[Match]:
-    share = _shares(group_size)
+    def fingerprint(method: str, params: Params) -> Floats:
+        return _fingerprint(as_function(method, **params), group_size)
+
+    yield from matches(weights, _shares(group_size), candidates(table), fingerprint)
+
+
+def matches(
+    weights: Floats,
+    share: Floats,
+    tried: Iterable[tuple[str, Params]],
+    weights_of: Callable[[str, Params], Floats],
+) -> Iterator[Match]:
+    """Compare weights with those that known methods give in the same place.
+
+    Args:
+        weights: Any shape.
+        share: How much each of them counts; of the same shape, adds up to 1.
+        tried: Methods with parameters; the same ones twice are compared once.
+        weights_of: The weights of a method, in the same shape.
+
+    Yields:
+        The methods that point the same way; those not defined there are left out.
+    """
     whole = float((share * weights**2).sum())
     seen: set[str] = set()
     if whole == 0.0:
         return
-    for method, params in candidates(table):
+    for method, params in tried:
         full = _full(method, params)
         if repr((method, full)) in seen:
             continue
         seen.add(repr((method, full)))
         try:
-            known = _fingerprint(as_function(method, **full), group_size)
+            known = weights_of(method, full)
         except FadeError:
             continue
         size = float((share * known**2).sum())

@@ -54,13 +54,13 @@ def _run(
         SERVER_VARIABLE,
     )
     from fade_core.errors import SettingError  # noqa: PLC0415
-    from fade_core.whatif import what_if  # noqa: PLC0415
+    from fade_core.whatif import parse_methods, what_if  # noqa: PLC0415
     from fadewatch import whatif as body  # noqa: PLC0415
     from fadewatch.terminal import open_console  # noqa: PLC0415
 
     if format not in ("text", "json"):
         raise SettingError(f"--format must be text or json, got '{format}'")
-    methods = body.parse_methods(advantage)
+    methods = parse_methods(advantage)
     address = server or os.environ.get(SERVER_VARIABLE) or DEFAULT_SERVER
     key = api_key or os.environ.get(KEY_VARIABLE)
     steps = body.read_source(run, lambda: connect(address.rstrip("/"), key), read_run)

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fade_server.errors import SchemaError
 from fade_server.queries.channel import Channel
 from fade_server.queries.engine import Store
-from fade_server.routes import events, health, runs, schedule, series, steps, transfer
+from fade_server.routes import events, health, methods, runs, schedule, series, steps, transfer
 from fade_server.routes.bodies import BodyLimit
 from fade_server.routes.docs import restore_nulls
 from fade_server.routes.problems import add_problem_handlers
@@ -39,7 +39,15 @@ JOBS = (build_levels,)
 GZIP_FROM, GZIP_LEVEL = 1024, 1
 """Smaller answers go as they are, and the cheapest level has most of the gain."""
 
-PARTS = (runs.router, steps.router, schedule.router, series.router, events.router, transfer.router)
+PARTS = (
+    runs.router,
+    steps.router,
+    schedule.router,
+    series.router,
+    events.router,
+    transfer.router,
+    methods.router,
+)
 
 
 class Compression(GZipMiddleware):

@@ -146,6 +146,31 @@ def read_weights(session: Session, pk: int, attempt: int, low: int, high: int) -
     return [dict(row) for row in session.execute(statement).mappings()]
 
 
+def next_weights_step(session: Session, pk: int, attempt: int, low: int, high: int) -> int | None:
+    """Return the first step in [low, high] of which an attempt has raw weights, or None."""
+    found: int | None = session.scalar(
+        select(weights.c.step)
+        .where(
+            weights.c.run_pk == pk,
+            weights.c.attempt == attempt,
+            weights.c.step.between(low, high),
+        )
+        .order_by(weights.c.step)
+        .limit(1)
+    )
+    return found
+
+
+def read_pair(session: Session, pk: int, attempt: int, step: int) -> tuple[Any, Any]:
+    """Return alpha and delta as the trainer reported them for a step; None where it did not."""
+    row = session.execute(
+        select(steps.c.alpha, steps.c.delta).where(
+            steps.c.run_pk == pk, steps.c.attempt == attempt, steps.c.step == step
+        )
+    ).one_or_none()
+    return (None, None) if row is None else (row.alpha, row.delta)
+
+
 def add_weights(session: Session, rows: Sequence[Row]) -> None:
     """Insert raw weights."""
     session.execute(insert(weights), rows)

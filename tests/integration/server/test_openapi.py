@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from fade_core.records import SCALARS, VECTORS
 from fade_server.main import create_app
-from fade_server.routes import examples, run_schemas, schemas, transfer_schemas
+from fade_server.routes import examples, methods_schemas, run_schemas, schemas, transfer_schemas
 from fade_server.settings import Settings
 from fadewatch.uploads import read_upload
 from tests.integration.server.api import Api, serve
@@ -81,6 +81,8 @@ def test_the_examples_of_bodies_are_taken_and_those_of_answers_have_their_shape(
         ("post", "/api/v1/runs/import", 201, transfer_schemas.ImportedOut),
         ("delete", "/api/v1/runs/{run}/schedule/override", 200, schemas.LiveOut),
         ("post", "/api/v1/runs/{run}/finish", 200, schemas.RunOut),
+        ("get", "/api/v1/runs/{run}/whatif", 200, methods_schemas.WhatIfOut),
+        ("get", "/api/v1/runs/{run}/audit", 200, methods_schemas.AuditOfRunOut),
         ("patch", "/api/v1/runs/{run}", 200, schemas.RunOut),
         ("delete", "/api/v1/runs/{run}", 204, None),
         ("get", "/healthz", 200, schemas.HealthOut),

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from fade_core.errors import SettingError, UnknownMethodError
 from fade_core.gradient_mass import exact_mass
-from fade_core.whatif import MethodSpec, what_if
+from fade_core.whatif import MethodSpec, parse_methods, what_if
 from fadewatch import audit_advantage, whatif
 from fadewatch.commands.audit import app
 from fadewatch.numbers import wire
@@ -120,12 +120,12 @@ def test_numbers_travel_as_strict_json() -> None:
 
 
 def test_methods_are_read_from_lists_and_kept_once() -> None:
-    got = whatif.parse_methods(["fade,grpo", "grpo, power:alpha=3"])
+    got = parse_methods(["fade,grpo", "grpo, power:alpha=3"])
     assert [spec.label for spec in got] == ["fade", "grpo", "power:alpha=3"]
     with pytest.raises(SettingError, match="name at least one method"):
-        whatif.parse_methods([","])
+        parse_methods([","])
     with pytest.raises(UnknownMethodError):
-        whatif.parse_methods(["fad"])
+        parse_methods(["fad"])
 
 
 def no_client() -> httpx.Client:
