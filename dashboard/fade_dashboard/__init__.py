@@ -5,7 +5,8 @@
 ``shell``     header, navigation, and what every page shares
 ``pages``     one file a page: ``layout()`` and ``register(app, api)``
 ``panels``    the list of panels on a run's page
-``figures``   one file a figure: ``data`` decides, ``chart.figure`` draws
+``templates`` what the browser fills: figures without numbers
+``figures``   one file a figure: ``data`` decides, ``draw.figure`` draws
 ``kpis``      the tiles above the panels
 ``theme``     colours, light and dark
 ``labels``    what a metric is called on screen

@@ -7,7 +7,7 @@ DashboardError
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -39,6 +39,9 @@ class Run:
         h_star: Entropy target, nats a token; None before it is known.
         alpha_max: Upper guard rail of alpha.
         delta_min: Lower guard rail of delta.
+        group: What its seeds have in common, or None.
+        trainer: The trainer and its version, where the adapter said so.
+        cures: What to switch on for each detector that gets nothing, where the adapter said so.
     """
 
     id: str
@@ -47,6 +50,9 @@ class Run:
     h_star: float | None = None
     alpha_max: float = 3.0
     delta_min: float = DELTA_MIN
+    group: str | None = None
+    trainer: str = ""
+    cures: Mapping[str, str] = field(default_factory=dict)
 
 
 class ApiClient:
@@ -78,6 +84,7 @@ def _run(body: Mapping[str, Any]) -> Run:
     run_id = str(body["id"])
     defaults = SchedulerConfig()
     tuning = body.get("scheduler") or {}
+    coverage = _coverage(body.get("config"))
     return Run(
         id=run_id,
         name=str(body["name"]),
@@ -85,7 +92,18 @@ def _run(body: Mapping[str, Any]) -> Run:
         h_star=_finite((body["schedule"] or {}).get("h_star")),
         alpha_max=_finite(tuning.get("alpha_max")) or defaults.alpha_max,
         delta_min=_finite(tuning.get("delta_min")) or defaults.delta_min,
+        group=body.get("group"),
+        trainer=str(coverage.get("trainer") or ""),
+        cures={str(name): str(cure) for name, cure in (coverage.get("not_fed") or {}).items()},
     )
+
+
+def _coverage(config: object) -> Mapping[str, Any]:
+    # a run's config is whatever its trainer sent; only an adapter's report has this form
+    found = config.get("coverage") if isinstance(config, Mapping) else None
+    if not isinstance(found, Mapping) or not isinstance(found.get("not_fed"), Mapping):
+        return {}
+    return found
 
 
 def _finite(wire: object) -> float | None:

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from fade_dashboard import shell
 from fade_dashboard.api import ApiClient
-from fade_dashboard.pages import run, runs
+from fade_dashboard.pages import compare, run, runs
 
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -54,7 +54,8 @@ def create_dashboard(
     shell.register(app, api, base)
     runs.register(app)
     run.register(app, api)
-    _serve_run_pages(server, app, base)
+    compare.register(app)
+    _serve_pages(server, app, base)
     return app
 
 
@@ -82,7 +83,7 @@ def content_security_policy(app: Dash) -> str:
     )
 
 
-def _serve_run_pages(server: FastAPI, app: Dash, base: str) -> None:
+def _serve_pages(server: FastAPI, app: Dash, base: str) -> None:
     # Dash adds a catch-all when the server starts, but for the newest app of the process only, and
     # without the assets when its first request ever is for a page below the root
     async def index(request: Request) -> HTMLResponse:
@@ -93,4 +94,5 @@ def _serve_run_pages(server: FastAPI, app: Dash, base: str) -> None:
         finally:
             reset_current_request(token)  # type: ignore[no-untyped-call]
 
-    server.add_api_route(f"{base}runs/{{run_id}}", index, include_in_schema=False)
+    for path in ("runs/{run_id}", *(path for _, _, path in shell.NAVIGATION if path)):
+        server.add_api_route(f"{base}{path}", index, include_in_schema=False)

@@ -26,10 +26,24 @@ _SPOKEN = {
     "clip_fraction_low": "clipped low",
     "reward_mean": "mean",
     "reward_std": "standard deviation",
-    "ratio_ess": "ESS / n",
+    "ratio_ess": "ratios",
     "head_rank1_share": "rank-1 share",
-    "response_length_mean": "mean length",
-    "response_length_p95": "95 % length",
+    "response_length_mean": "mean",
+    "response_length_p95": "95 %",
+    "length_success": "solved",
+    "length_failure": "failed",
+    "truncated_fraction": "cut",
+    "prompt_ess": "prompts",
+    "train_infer_abs_logprob_diff": "|log-prob difference|",
+    "train_infer_k3": "k3",
+    "head_stable_rank": "stable rank",
+    "adv_std": "spread",
+    "adv_top1_share": "largest 1 %",
+    "adv_gini": "Gini",
+    "extra/apa_residual_rms": "residual",
+    "extra/apa_residual_mean": "its mean",
+    "extra/apa_r_squared": "R²",
+    "extra/awr_ess": "AWR ESS",
 }
 
 
@@ -37,7 +51,8 @@ def field_of(metric: str) -> Field:
     """Return the field behind a metric's name.
 
     Args:
-        metric: A scalar field, ``<vector>/<i>``, ``pass_at_k/<k>`` or a derived name.
+        metric: A scalar field, ``<vector>/<i>``, ``pass_at_k/<k>``, ``extra/<name>`` or a
+            derived name.
 
     Raises:
         KeyError: There is no such field.
@@ -48,6 +63,8 @@ def field_of(metric: str) -> Field:
     if metric in _DERIVED:
         return _DERIVED[metric]
     stem = metric.partition("/")[0]
+    if stem == "extra":
+        return Field("extra", "", float("-inf"), float("inf"), "as the trainer logs it")
     if stem == "pass_at_k":
         return Field("outcome", "fraction", 0.0, 1.0, "solved by at least one of k samples")
     return FIELDS[stem]
@@ -64,6 +81,8 @@ def label(metric: str) -> str:
     stem, _, member = metric.partition("/")
     if stem == "pass_at_k":
         return f"pass@{member}"
+    if stem == "extra":
+        return member.replace("_", " ")
     if stem == "adv_quantiles":
         return f"{float(member):.0%}".replace("%", " %")
     return metric.replace("_", " ")

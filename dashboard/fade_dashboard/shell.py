@@ -7,11 +7,46 @@ from dash import Dash, Input, Output, State, dcc, html
 
 from fade_dashboard import links
 from fade_dashboard.api import ApiClient, ApiUnreachable, RunNotFound
-from fade_dashboard.pages import missing, run, runs
-from fade_dashboard.theme import FONT, MAX_COMPARED
-from fade_dashboard.wiring import in_browser, named
+from fade_dashboard.pages import compare, missing, run, runs
+from fade_dashboard.pages.board import action
+from fade_dashboard.theme import FONT, MAX_COMPARED, MAX_RUNS
+from fade_dashboard.wiring import acts, in_browser, named
 
 TICK_MS = 1000
+
+NAVIGATION = (("runs", "Runs", ""), ("compare", "Compare", "compare"))
+"""Pages beside those of runs: key, title, path below the base."""
+
+SHORTCUTS = (
+    ("?", "show or hide this sheet"),
+    ("g r", "go to the runs"),
+    ("g c", "go to the page that compares"),
+    ("/", "search"),
+    ("d", "dark or light"),
+    ("x", "next axis: step, tokens, time"),
+    ("[ ]", "less or more smoothing"),
+    ("l", "logarithmic axis of the panel under the pointer, or of all"),
+    ("z", "zoom out again"),
+    ("s", "synchronise zoom and hover, or not"),
+    ("a", "show or hide alert regions"),
+    ("f", "follow a live run, or hold still"),
+    ("j k", "next or previous panel"),
+    ("Esc", "close what is open"),
+)
+"""Keys and what they do; ``assets/keys.js`` acts on them."""
+
+# in the order that ``address`` in ``assets/shell.js`` has them
+_CONTROLS = (
+    ("compare", "value"),
+    ("axis", "value"),
+    ("range", "value"),
+    ("smooth", "value"),
+    ("dark", "checked"),
+    ("arrangement", "value"),
+    ("grouped", "checked"),
+    ("baseline", "value"),
+    ("metrics", "value"),
+)
 
 
 def layout(base: str) -> dmc.MantineProvider:
@@ -38,9 +73,12 @@ def layout(base: str) -> dmc.MantineProvider:
                 children=[
                     dmc.AppShellHeader(_header(base)),
                     dmc.AppShellNavbar(_navigation(base), p="xs"),
-                    dmc.AppShellMain([_offline(), _toolbar(), html.Div(id="page")]),
+                    dmc.AppShellMain(
+                        [_offline(), _toolbar(), compare.controls(), html.Div(id="page")]
+                    ),
                 ],
             ),
+            _help(),
         ],
     )
 
@@ -60,22 +98,17 @@ def register(app: Dash, api: ApiClient, base: str) -> None:
     app.callback(Output("page", "children"), Input("url", "pathname"))(show)
     in_browser(app, "mounted", Input("page", "children"))
     in_browser(app, "listRuns", Input("clock", "n_intervals"))
+    controls = [Output(name, prop) for name, prop in _CONTROLS]
     in_browser(
         app,
         "address",
         Output("url", "search"),
-        Output("compare", "value"),
-        Output("smooth", "value"),
-        Output("range", "value"),
-        Output("dark", "checked"),
+        *controls,
         Output("mantine", "forceColorScheme"),
         Output("smooth-value", "children"),
         Input("url", "pathname"),
         Input("url", "search"),
-        Input("compare", "value"),
-        Input("smooth", "value"),
-        Input("range", "value"),
-        Input("dark", "checked"),
+        *(Input(name, prop) for name, prop in _CONTROLS),
     )
     in_browser(
         app,
@@ -107,6 +140,8 @@ async def page(api: ApiClient, pathname: str, base: str) -> object:
     """
     if pathname in (base, base.rstrip("/")):
         return runs.layout()
+    if pathname.rstrip("/") == f"{base}compare":
+        return compare.layout()
     run_id = links.run_id_in(pathname, base)
     if run_id is None:
         return missing.layout("No such page", "Nothing is at this address.", base)
@@ -121,7 +156,8 @@ async def page(api: ApiClient, pathname: str, base: str) -> object:
 
 
 def _facts(base: str) -> dict[str, Any]:
-    return {"data-base": base, "data-most": str(MAX_COMPARED)}
+    most = {"data-most": str(MAX_COMPARED), "data-most-runs": str(MAX_RUNS)}
+    return {"data-base": base, "data-first": ",".join(compare.FIRST_METRICS), **most}
 
 
 def _header(base: str) -> html.Div:
@@ -144,21 +180,63 @@ def _header(base: str) -> html.Div:
         [html.Span(className="logo"), html.Span("Fadewatch", className="brand")],
         href=base,
         className="home",
+        title="All runs",
     )
     dark = dmc.Switch(id="dark", size="sm", label="Dark", checked=False)
     copy = dmc.Button("Copy link", id="copy", size="xs", variant="default", className="copy")
+    keys = html.Button(
+        "?", type="button", className="button keys", title="Keyboard shortcuts",
+        **acts("help"), **named("Keyboard shortcuts"),
+    )  # fmt: skip
     return html.Div(
-        [burger, home, crumbs, html.Div([copy, dark], className="right")], className="head"
+        [burger, home, crumbs, html.Div([copy, _export(), keys, dark], className="right")],
+        className="head",
+    )
+
+
+def _export() -> html.Details:
+    entries = (
+        ("export-csv", "Numbers on this page, CSV"),
+        ("export-all", "Everything of the run, CSV"),
+        ("export-png", "Pictures on this page, PNG"),
+        ("export-html", "This page as one HTML file"),
+    )
+    return html.Details(
+        id="export",
+        className="hidden",
+        children=[
+            html.Summary("Export", className="button"),
+            html.Div([action(name, what, what) for name, what in entries], className="menu-body"),
+        ],
     )
 
 
 def _navigation(base: str) -> list[object]:
     return [
-        dmc.NavLink(id="nav-runs", label="Runs", href=base, active=True),
+        *(
+            dmc.NavLink(id=f"nav-{key}", label=title, href=base + path, active=key == "runs")
+            for key, title, path in NAVIGATION
+        ),
         dmc.Divider(my=10),
         html.Div("Recent runs", className="dimmed recent-title"),
         html.Div(id="recent"),
     ]
+
+
+def _help() -> dmc.Modal:
+    rows = [
+        html.Tr([html.Td([html.Kbd(key) for key in keys.split()]), html.Td(what)])
+        for keys, what in SHORTCUTS
+    ]
+    return dmc.Modal(
+        id="help",
+        title="Keyboard shortcuts",
+        opened=False,
+        keepMounted=False,
+        size="md",
+        closeButtonProps={"aria-label": "Close"},
+        children=html.Table(html.Tbody(rows), className="shortcuts"),
+    )
 
 
 def _offline() -> html.Div:
@@ -166,6 +244,11 @@ def _offline() -> html.Div:
 
 
 def _toolbar() -> html.Div:
+    axes = [
+        {"value": "step", "label": "Step"},
+        {"value": "tokens", "label": "Tokens"},
+        {"value": "time", "label": "Time"},
+    ]
     ranges = [
         {"value": "all", "label": "All"},
         {"value": "1000", "label": "Last 1,000"},
@@ -181,7 +264,7 @@ def _toolbar() -> html.Div:
                 max=0.99,
                 step=0.01,
                 value=0.9,
-                w=130,
+                w=100,
                 size="sm",
                 label=None,
                 thumbLabel="Smoothing",
@@ -189,15 +272,17 @@ def _toolbar() -> html.Div:
             html.Span(id="smooth-value", className="number"),
         ],
     )
-    sync = dmc.Switch(id="sync", label="Sync zoom and hover", checked=True, size="xs")
-    follow = dmc.Switch(id="follow", label="Follow live", checked=True, size="xs")
+    sync = dmc.Switch(id="sync", label="Sync", checked=True, size="xs")
+    regions = dmc.Switch(
+        id="regions", label="Alert regions", checked=True, size="xs", className="regions"
+    )
+    follow = dmc.Switch(id="follow", label="Follow", checked=True, size="xs")
     compare = dmc.MultiSelect(
         id="compare",
         data=[],
         value=[],
         placeholder="Compare with…",
         size="xs",
-        maxValues=MAX_COMPARED,
         searchable=True,
         clearable=True,
         **named("Compare with other runs"),
@@ -206,9 +291,10 @@ def _toolbar() -> html.Div:
         id="toolbar",
         className="hidden",
         children=[
+            dmc.SegmentedControl(id="axis", data=axes, value="step", size="xs"),
             dmc.SegmentedControl(id="range", data=ranges, value="all", size="xs"),
             smoothing,
             html.Div(compare, className="compare"),
-            html.Div([sync, follow], className="switches"),
+            html.Div([sync, regions, follow], className="switches"),
         ],
     )

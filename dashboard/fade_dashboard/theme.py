@@ -21,17 +21,26 @@ _LIGHT: Mapping[Hue, str] = {
 # the palette's blue is under 3:1 on a dark ground
 _DARK: Mapping[Hue, str] = {**_LIGHT, "blue": "#4DA3E0", "green": "#2BB58B", "vermilion": "#EB7A2C"}
 
-RUN_STYLES: tuple[tuple[Hue, Dash], ...] = (
-    ("blue", "solid"),
-    ("orange", "dash"),
-    ("green", "dot"),
-    ("purple", "dashdot"),
-    ("vermilion", "longdash"),
-    ("sky", "longdashdot"),
+_RUN_HUES: tuple[Hue, ...] = ("blue", "orange", "green", "purple", "vermilion", "sky", "grey")
+_RUN_DASHES: tuple[Dash, ...] = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+
+MAX_RUNS = 20
+"""Most runs of a view."""
+
+RUN_STYLES: tuple[tuple[Hue, Dash], ...] = tuple(
+    (_RUN_HUES[rank % len(_RUN_HUES)], _RUN_DASHES[(rank + rank // len(_RUN_HUES)) % 6])
+    for rank in range(MAX_RUNS)
 )
 """Colour and dash of the runs of a view, in the order of selection; never colour alone."""
 
-MAX_COMPARED = len(RUN_STYLES) - 1
+MAX_COMPARED = 5
+"""Most runs that are laid over another on its own page; more go to the page that compares."""
+
+# Matplotlib's cividis: even steps of lightness, the same for people who are colour-blind.
+CIVIDIS = [
+    [0.0, "#00224e"], [0.125, "#123570"], [0.25, "#3b496c"], [0.375, "#575d6d"],
+    [0.5, "#707173"], [0.625, "#8a8678"], [0.75, "#a59c74"], [0.875, "#c3b369"], [1.0, "#fee838"],
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,3 +29,13 @@ def named(name: str) -> dict[str, Any]:
         name: In words.
     """
     return {"aria-label": name}
+
+
+def acts(name: str, key: str = "") -> dict[str, Any]:
+    """Return the attributes that have the browser act on a click, without a callback.
+
+    Args:
+        name: Of the action, in ``assets/fadewatch_actions.js``.
+        key: What it is for, such as a panel's key.
+    """
+    return {"data-act": name, "data-key": key}

@@ -1,6 +1,8 @@
 // Pure functions of the browser's side: no document, no network, no clock. Tested by node.
+// This file: the numbers, from the binary answer to what a figure asks for.
 (function (root) {
   "use strict";
+  const core = (root.fadewatchCore ||= {});
 
   // The binary answer of series.bin -> {run, attempt, lastStep, series: {metric: {step, value}}}.
   function decode(buffer) {
@@ -20,15 +22,27 @@
     return { run: header.run, attempt: header.attempt, lastStep: header.last_step, series };
   }
 
+  function median(values) {
+    const sorted = Float64Array.from(values).sort();
+    return sorted.length ? sorted[sorted.length >> 1] : NaN;
+  }
+
   // Exponential average with the bias of its start removed; a NaN stays a gap and is not averaged.
-  function ema(values, keep) {
+  // With steps, a point counts by its distance, so that denser points are not smoothed less.
+  function ema(values, keep, steps = null) {
     const out = new Float64Array(values.length);
-    let sum = 0, weight = 0;
+    // of the first half: a tail that came live is denser
+    const early = steps ? steps.slice(0, (steps.length >> 1) + 2) : [];
+    const usual = early.length > 2 ? median(early.slice(1).map((s, i) => s - early[i])) : 0;
+    let sum = 0, weight = 0, last = -1;
     for (let i = 0; i < values.length; i++) {
       if (!Number.isFinite(values[i])) { out[i] = NaN; continue; }
-      sum = keep * sum + (1 - keep) * values[i];
-      weight = keep * weight + (1 - keep);
-      out[i] = sum / weight;
+      const apart = usual > 0 && last >= 0 ? Math.min((steps[i] - steps[last]) / usual, 50) : 1;
+      const kept = keep ** apart;
+      sum = kept * sum + (1 - kept) * values[i];
+      weight = kept * weight + (1 - kept);
+      out[i] = weight > 0 ? sum / weight : values[i];
+      last = i;
     }
     return out;
   }
@@ -53,163 +67,41 @@
     return Object.keys(wanted).filter((key) => visible.has(key) && drawn[key] !== wanted[key]);
   }
 
+  // Every [run, metric] that a trace is filled from.
+  function sources({ run, metric, metrics, where, plus, minus, among }) {
+    const names = [...(metric ? [metric] : []), ...(metrics || []), ...(where || []), ...(plus ? [plus] : [])];
+    const runs = [...(among || [run]), ...(minus ? [minus] : [])];
+    return runs.flatMap((one) => names.map((name) => [one, name]));
+  }
+
   // {run: [metrics]} over some figure templates.
   function metricsOf(figures) {
     const found = {};
-    for (const { meta } of figures.flatMap((figure) => figure.data)) {
-      (found[meta.run] ||= new Set()).add(meta.metric);
+    for (const trace of figures.flatMap((figure) => figure.data)) {
+      for (const [run, metric] of sources(trace.meta)) (found[run] ||= new Set()).add(metric);
     }
     return Object.fromEntries(Object.entries(found).map(([run, names]) => [run, [...names].sort()]));
   }
 
-  // A line through a single point is nothing: mark it.
-  function visibly(values) {
-    return values.filter(Number.isFinite).length < 2 ? { mode: "lines+markers", cliponaxis: false } : {};
+  // Whether a run only went on since `before`, one step after the other: then its tail is enough.
+  function wentOn(before, now) {
+    if (!before || before.attempt !== now.attempt || before.last_step === null) return false;
+    const steps = now.last_step - before.last_step;
+    return steps > 0 && steps === now.step_count - before.step_count;
   }
 
-  function filled(trace, series, smoothing) {
-    const { run, metric, sign, smooth, ghost } = trace.meta;
-    const found = (series[run] || {})[metric];
-    // one gap instead of no point: plotly draws a broken axis for a plot without a trace
-    if (!found || !found.step.length) return { ...trace, x: [0], y: [NaN] };
-    const value = smooth && smoothing > 0 ? ema(found.value, smoothing) : found.value;
-    const drawn = { ...trace, ...visibly(found.value), x: found.step, y: sign < 0 ? value.map((v) => -v) : value };
-    if (sign < 0) drawn.customdata = value;
-    if (ghost) drawn.visible = smoothing > 0;
-    return drawn;
+  // A series with its new points behind it.
+  function append(series, tail) {
+    const join = (a, b) => { const out = new Float64Array(a.length + b.length); out.set(a); out.set(b, a.length); return out; };
+    return { step: join(series.step, tail.step), value: join(series.value, tail.value) };
   }
 
-  // A template with its numbers. `axis` is [first, last] step to show.
-  function fill(figure, series, smoothing, axis, revision) {
-    const layout = { ...figure.layout, uirevision: revision };
-    for (const key of Object.keys(layout)) {
-      if (/^xaxis\d*$/.test(key)) layout[key] = { ...layout[key], range: axis, autorange: false };
-    }
-    return { ...figure, data: figure.data.map((trace) => filled(trace, series, smoothing)), layout };
+  // The points of a series from a step on.
+  function since(series, first) {
+    let start = 0;
+    while (start < series.step.length && series.step[start] < first) start++;
+    return start ? { step: series.step.subarray(start), value: series.value.subarray(start) } : series;
   }
 
-  const DEFAULTS = { compare: [], smooth: 0.9, range: "all", dark: false };
-  const RANGES = ["all", "1000", "200"];
-
-  function parseView(search, storedDark) {
-    const query = new URLSearchParams(search || "");
-    const smooth = Number.parseFloat(query.get("smooth"));
-    const dark = query.get("dark");
-    return {
-      compare: (query.get("compare") || "").split(",").filter(Boolean),
-      smooth: smooth >= 0 && smooth < 1 ? smooth : DEFAULTS.smooth,
-      range: RANGES.includes(query.get("range")) ? query.get("range") : DEFAULTS.range,
-      dark: dark === null ? Boolean(storedDark) : dark === "1",
-    };
-  }
-
-  // The address that reproduces a view; what is at its default is left out.
-  function composeSearch(view, storedDark) {
-    const parts = [];
-    if (view.compare.length) parts.push(`compare=${view.compare.map(encodeURIComponent).join(",")}`);
-    if (view.smooth !== DEFAULTS.smooth) parts.push(`smooth=${view.smooth}`);
-    if (view.range !== DEFAULTS.range) parts.push(`range=${view.range}`);
-    if (view.dark !== Boolean(storedDark) || view.dark) parts.push(`dark=${view.dark ? 1 : 0}`);
-    return parts.length ? `?${parts.join("&")}` : "";
-  }
-
-  // The controls that a person moved: a control also reports what it was just given.
-  function changes(shown, given) {
-    const moved = ([key, value]) => JSON.stringify(value) !== JSON.stringify(given[key]);
-    return Object.fromEntries(Object.entries(shown).filter(moved));
-  }
-
-  // The zoom in a relayout event: [from, to], null for "all again", undefined for neither.
-  function zoomIn(event) {
-    for (const [key, value] of Object.entries(event || {})) {
-      const axis = key.match(/^(xaxis\d*)\.(range\[0\]|range|autorange)$/);
-      if (!axis) continue;
-      if (axis[2] === "autorange") return null;
-      return axis[2] === "range" ? value.slice() : [value, event[`${axis[1]}.range[1]`]];
-    }
-    return undefined;
-  }
-
-  // A number of the API, where what JSON has no number for is a word.
-  const toNumber = (value) => (value === null || value === undefined ? NaN : Number(value));
-
-  function number(value, form) {
-    if (!Number.isFinite(value)) return Number.isNaN(value) ? "–" : String(value);
-    if (form === "percent") return `${(100 * value).toFixed(1)} %`;
-    const size = Math.abs(value);
-    if (size >= 1000) return Math.round(value).toLocaleString("en-US");
-    if (size >= 0.095 || size === 0) return value.toFixed(size >= 100 ? 0 : 2);
-    return size >= 1e-4 ? String(Number(value.toPrecision(2))) : value.toExponential(1);
-  }
-
-  const count = (value) => (value === null ? "–" : value.toLocaleString("en-US"));
-
-  function age(seconds) {
-    if (!(seconds >= 1)) return "now";
-    for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]]) {
-      if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ago`;
-    }
-    return `${Math.floor(seconds)} s ago`;
-  }
-
-  const epoch = (time) => (typeof time === "string" ? Date.parse(time) / 1000 : time);
-
-  // Shape, word and tone of a status: never colour alone.
-  function status(name) {
-    const known = {
-      running: { mark: "●", word: "live", tone: "good" },
-      finished: { mark: "■", word: "finished", tone: "calm" },
-      failed: { mark: "▲", word: "failed", tone: "bad" },
-      stale: { mark: "◆", word: "silent", tone: "warn" },
-    };
-    return known[name] || { mark: "○", word: String(name), tone: "calm" };
-  }
-
-  // The line below a tile's number.
-  function remark(tile, values, steps) {
-    const last = values.length - 1;
-    if (last < 0) return tile.target === null ? "no data yet" : `${tile.target_label} ${number(tile.target)}`;
-    if (tile.target !== null && tile.target > 0) {
-      const part = Math.round(100 * (values[last] / tile.target - 1));
-      const side = part < 0 ? `▼ ${-part} % under` : `▲ ${part} % over`;
-      return `${side} ${tile.target_label} ${number(tile.target)}`;
-    }
-    let first = last;
-    while (first > 0 && steps[last] - steps[first] < 200) first--;
-    const change = values[last] - values[first];
-    const over = `over ${count(steps[last] - steps[first])} steps`;
-    if (last === first) return "first value";
-    if (Math.abs(change) < 0.0005 * Math.max(1e-9, Math.abs(values[last]))) return `unchanged ${over}`;
-    const sign = change < 0 ? "−" : "+";
-    const size = tile.form === "percent" ? `${(100 * Math.abs(change)).toFixed(1)} pt` : number(Math.abs(change));
-    return `${sign}${size} ${over}`;
-  }
-
-  // A small picture of a course as the address of an SVG.
-  function sparkline(values, colour, width = 92, height = 30) {
-    const shown = [...values].filter(Number.isFinite);
-    if (shown.length < 2) return "";
-    const every = Math.max(1, Math.floor(shown.length / 60));
-    const kept = shown.filter((_, i) => i % every === 0 || i === shown.length - 1);
-    const low = Math.min(...kept), high = Math.max(...kept);
-    // The rounding of a constant is not a course: it must not fill the picture.
-    const span = Math.max(high - low, 1e-6 * Math.max(Math.abs(low), Math.abs(high))) || 1;
-    const x = (i) => (1 + (i * (width - 5)) / (kept.length - 1)).toFixed(1);
-    const y = (v) => (height - 3 - ((v - low) / span) * (height - 6)).toFixed(1);
-    const line = kept.map((v, i) => `${x(i)},${y(v)}`).join(" ");
-    const end = kept.length - 1;
-    const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">` +
-      `<polygon points="1,${height} ${line} ${x(end)},${height}" fill="${colour}" fill-opacity=".13"/>` +
-      `<polyline points="${line}" fill="none" stroke="${colour}" stroke-width="1.6" stroke-linejoin="round"/>` +
-      `<circle cx="${x(end)}" cy="${y(kept[end])}" r="2.4" fill="${colour}"/></svg>`;
-    return `data:image/svg+xml,${encodeURIComponent(svg)}`;
-  }
-
-  const core = {
-    decode, ema, windowOf, seriesUrl, stale, metricsOf, fill, parseView, composeSearch, changes,
-    zoomIn,
-    toNumber, number, count, age, epoch, status, remark, sparkline,
-  };
-  if (typeof module !== "undefined") module.exports = core;
-  else root.fadewatchCore = core;
+  Object.assign(core, { decode, ema, median, windowOf, seriesUrl, stale, metricsOf, wentOn, append, since });
 })(typeof window === "undefined" ? globalThis : window);

@@ -1,30 +1,35 @@
-// The live page of a run: once a second, ask for what is visible and has changed, and fill it in.
+// A page of panels: ask for what is visible and has changed, at most once a second, and fill it in.
 (function () {
   "use strict";
   const core = window.fadewatchCore;
-  const POINTS = 1000;
-  const state = fresh();
   let serial = 0;
+  const state = { ...fresh(), sync: true, regions: true, follow: true };
 
   function fresh() {
     return {
-      run: null,          // id of the run in the address
-      view: null,         // {compare, smooth, range, dark}
+      page: null,         // "run", "compare", or null for any other
+      run: null,          // id of the first run in the address
+      view: null,         // what core.parseView reads in the address
       templates: null,    // what the server side made for `wanted`
       wanted: "",         // the last question for templates, as text
       bodies: {},         // Run JSON by id
-      zooms: {},          // panel -> [from, to]
+      gone: new Set(),    // ids that no run has
+      alerts: [],         // of the run on its page
+      axes: {},           // run -> {step, x}, null for steps, false where the run has no such axis
+      unit: [1, ""],      // of the axis of time
+      zooms: {},          // panel -> [from, to], where panels are not synchronised
       visible: new Set(["tiles"]),
       drawn: {},          // panel -> what it was drawn from, as text
       filled: {},         // panel -> its figure
       sent: {},           // component -> the props it was last given, as text
-      busy: false, again: false, sync: true, follow: true,
+      busy: false, again: false, ticks: 0,
+      axesFor: "", alertVersion: undefined, reasonAt: null, sentReasons: null,
     };
   }
 
   const base = () => document.getElementById("shell-base")?.dataset.base || "/";
   const runHref = (id) => `${base()}runs/${encodeURIComponent(id)}`;
-  const domId = (id) => (typeof id === "string" ? id : JSON.stringify(id));
+  const domId = (id) => (typeof id === "string" ? id : JSON.stringify(id, Object.keys(id).sort()));
 
   // Give a component props, if it is on the page and they are new to it.
   function give(id, props, key = JSON.stringify(props)) {
@@ -32,6 +37,14 @@
     if (state.sent[name] === key || !document.getElementById(name)) return;
     state.sent[name] = key;
     window.dash_clientside.set_props(id, props);
+  }
+
+  // The same for a store, which is nowhere on the page: as long as its neighbour is.
+  function tell(id, data, neighbour) {
+    const text = JSON.stringify(data);
+    if (state.sent[id] === text || !document.getElementById(neighbour)) return;
+    state.sent[id] = text;
+    window.dash_clientside.set_props(id, { data });
   }
 
   class Refused extends Error {
@@ -49,90 +62,104 @@
     give("offline", { children: error ? `${text}, retrying` : "", className: error ? "offline" : "hidden" });
   }
 
-  const idsInView = () => [state.run, ...state.view.compare.filter((id) => id !== state.run)];
+  function idsInView() {
+    if (!state.view) return [];
+    const ids = state.page === "compare" ? state.view.runs : [state.run, ...state.view.compare.filter((id) => id !== state.run)];
+    return ids.filter((id) => !state.gone.has(id));
+  }
   const lastStep = (id) => state.bodies[id]?.last_step ?? null;
+  const version = (id) => { const run = state.bodies[id]; return run && [run.last_step, run.attempt, run.step_count]; };
 
   // ------------------------------------------------------------------ what a run is, in words
   async function readRuns() {
     const ended = (id) => ["finished", "failed"].includes(state.bodies[id]?.status);
     const ids = idsInView().filter((id) => id === state.run || !ended(id));
-    const bodies = await Promise.all(ids.map(async (id) => {
-      const url = `/api/v1/runs/${encodeURIComponent(id)}`;
-      return ask(url).then((answer) => answer.json()).catch((error) => {
-        if (id !== state.run && error.status === 404) return null; // a compared run may be gone
-        throw error;
-      });
+    await Promise.all(ids.map(async (id) => {
+      try {
+        state.bodies[id] = await (await ask(`/api/v1/runs/${encodeURIComponent(id)}`)).json();
+      } catch (error) {
+        if (error.status !== 404 || (id === state.run && state.page === "run")) throw error;
+        state.gone.add(id); // a compared run may be gone
+      }
     }));
-    ids.forEach((id, i) => { if (bodies[i]) state.bodies[id] = bodies[i]; });
   }
 
   // Ask the server side for figure templates when what they depend on has changed.
   function wantTemplates() {
-    const known = idsInView().map((id) => state.bodies[id]).filter(Boolean);
-    if (!known.some((run) => run.id === state.run)) return;
-    const facts = known.map((run) => [run.id, run.name, [...run.metrics].sort(), run.schedule?.h_star ?? null]);
-    const wanted = { runs: idsInView(), dark: state.view.dark, facts };
+    const ids = idsInView();
+    const known = ids.map((id) => state.bodies[id]).filter(Boolean);
+    if (!known.length || (state.page === "run" && known[0].id !== state.run)) return;
+    const facts = known.map((run) => [run.id, run.name, run.group, run.metrics.length, run.schedule?.h_star ?? null]);
+    const chosen = state.page === "compare" ? window.fadewatchCompare.chosen() : {};
+    const wanted = { page: state.page, runs: ids, dark: state.view.dark, facts, ...chosen };
     const text = JSON.stringify(wanted);
     if (text === state.wanted) return;
     state.wanted = text;
     window.dash_clientside.set_props("wanted", { data: wanted });
   }
 
-  // ------------------------------------------------------------------ the numbers
-  function windowFor(key) {
-    const zoom = key === "tiles" ? null : state.zooms[key];
-    return core.windowOf(state.view.range, lastStep(state.run), zoom);
+  // ------------------------------------------------------------------ where on the axis
+  const axisOf = (run) => state.axes[run] || null;
+  const zoomOf = (key) => (key === "tiles" ? null : state.zooms[key] || state.view.zoom);
+
+  function windowFor(key, run) {
+    const zoom = zoomOf(key);
+    const steps = zoom && zoom.map((x) => core.unplace(axisOf(run), x));
+    return core.windowOf(state.view.range, lastStep(run), steps);
   }
 
+  function shownFor(key) {
+    if (zoomOf(key)) return zoomOf(key);
+    const ends = idsInView().flatMap((id) => {
+      if (lastStep(id) === null || state.axes[id] === false) return [];
+      const { from, to } = windowFor(key, id);
+      return [...core.place(axisOf(id), [from ?? 0, to ?? lastStep(id)])];
+    });
+    const first = ends.length ? Math.min(...ends) : 0, last = ends.length ? Math.max(...ends) : 1;
+    const least = state.view.axis === "step" ? 10 : 1e-6;
+    return [first, Math.max(last + 0.02 * (last - first), first + least)];
+  }
+
+  // ------------------------------------------------------------------ drawing
   function figureOf(key) {
-    if (key !== "tiles") return state.templates.panels[key].figure;
+    if (key !== "tiles") return state.templates.panels[key]?.figure;
     const run = state.run;
     return { data: state.templates.tiles.map(({ metric }) => ({ meta: { run, metric } })) };
   }
 
   // Everything that a panel's picture depends on, as text.
   function dependsOn(key) {
-    const versions = idsInView().map((id) => {
-      const run = state.bodies[id];
-      return run && [run.last_step, run.attempt, run.step_count];
-    });
-    return JSON.stringify([windowFor(key), state.view.smooth, state.templates.serial, versions]);
+    const { smooth, axis, log, step, at } = state.view;
+    const alerts = state.regions ? alertsFor(key).map(({ id, version }) => [id, version]) : [];
+    const own = key === "pass_at_k" ? at : step;
+    const versions = idsInView().map(version);
+    const zoom = zoomOf(key) || state.view.range;
+    return JSON.stringify([zoom, smooth, axis, log.includes(key), own, alerts, state.templates.serial, versions]);
   }
 
-  async function fetchSeries(keys) {
-    const groups = new Map();
-    for (const key of keys) {
-      const text = JSON.stringify(windowFor(key));
-      groups.set(text, [...(groups.get(text) || []), key]);
-    }
-    const series = {};
-    await Promise.all([...groups].flatMap(([text, members]) =>
-      Object.entries(core.metricsOf(members.map(figureOf))).map(async ([run, metrics]) => {
-        const answer = await ask(core.seriesUrl(run, metrics, JSON.parse(text), POINTS));
-        const decoded = core.decode(await answer.arrayBuffer());
-        for (const key of members) (series[key] ||= {})[run] = decoded.series;
-      })));
-    return series;
+  function alertsFor(key) {
+    const detectors = state.templates?.panels[key]?.detectors || [];
+    return state.alerts.filter(({ detector }) => detectors.includes(detector));
   }
 
-  const shown = (figure) => (figure?.data || []).filter((trace) => trace.visible !== false && trace.x.length > 0);
-  const newest = (figure) => Math.max(-1, ...shown(figure).map((trace) => trace.x[trace.x.length - 1]));
-  const runsOf = (figure) => [...new Set(shown(figure).map((trace) => trace.meta.run))];
-
-  function axisFor(key) {
-    if (state.zooms[key]) return state.zooms[key];
-    const { from, to } = windowFor(key);
-    const first = from ?? 0;
-    const last = to ?? Math.max(...idsInView().map((id) => lastStep(id) ?? 0));
-    return [first, Math.max(last + 0.02 * (last - first), first + 10)];
+  function marksOf(key) {
+    const chosen = state.page === "run" ? state.view.step : null;
+    const alerts = state.regions ? alertsFor(key) : [];
+    const at = (step) => core.place(axisOf(state.run), [step])[0];
+    const ink = figureOf(key).layout.font.color;
+    if (!alerts.length && chosen === null) return undefined;
+    return core.regions(alerts, at, lastStep(state.run), chosen, ink);
   }
 
   function draw(key, series) {
     const text = dependsOn(key);
     if (key === "tiles") window.fadewatchShow.tiles(series[state.run] || {});
     else {
-      const revision = JSON.stringify([state.zooms[key] || state.view.range]);
-      const figure = core.fill(figureOf(key), series, state.view.smooth, axisFor(key), revision);
+      const { smooth, axis, log, at } = state.view;
+      const given = { series, smoothing: smooth, axes: state.axes, kind: axis, unit: state.unit, log: log.includes(key), at };
+      const revision = JSON.stringify([zoomOf(key) || state.view.range, axis, given.log]);
+      const steps = figureOf(key).layout.meta?.steps;
+      const figure = core.fill(figureOf(key), given, shownFor(key), revision, steps && !steps.length ? undefined : marksOf(key));
       state.filled[key] = figure;
       window.dash_clientside.set_props({ panel: key }, { figure });
       const section = document.getElementById(`panel-${key}`);
@@ -140,6 +167,10 @@
     }
     state.drawn[key] = text;
   }
+
+  const shown = (figure) => (figure?.data || []).filter((trace) => trace.visible !== false && trace.x.length > 0);
+  const newest = (figure) => Math.max(-1, ...shown(figure).map((trace) => trace.x[trace.x.length - 1]));
+  const runsOf = (figure) => [...new Set(shown(figure).map((trace) => trace.meta.run))];
 
   // ------------------------------------------------------------------ the loop
   const observer = new IntersectionObserver((entries) => {
@@ -150,25 +181,31 @@
     refresh();
   }, { rootMargin: "120px" });
 
-  function watchPanels() {
+  function watch() {
     for (const section of document.querySelectorAll("section[id^=panel-]")) observer.observe(section);
+    state.drawn = Object.fromEntries(Object.entries(state.drawn).filter(([key]) => key === "tiles" || drawnInto(key)));
+    applyTemplates();
   }
 
+  // Whether the graph of a panel holds what it was given: a new one is empty.
+  const drawnInto = (key) => Boolean(document.getElementById(`panel-${key}`)?.dataset.runs);
+
   async function refresh() {
-    if (!state.run || !state.view || !state.templates || document.hidden) return;
+    if (!state.page || !state.view || !state.templates || document.hidden) return;
     if (state.busy) { state.again = true; return; }
     state.busy = true;
     try {
+      const before = state.run, made = state.templates.serial;
+      await window.fadewatchNumbers.readAxes();
       const keys = Object.keys(state.templates.panels).filter((key) => state.templates.panels[key].figure);
       const wanted = Object.fromEntries([...keys, "tiles"].map((key) => [key, dependsOn(key)]));
       const todo = core.stale(wanted, state.visible, state.drawn);
       if (todo.length) {
-        const before = state.run, serial = state.templates.serial;
-        const series = await fetchSeries(todo);
+        const series = await window.fadewatchNumbers.read(todo);
         reachable(null);
-        if (before === state.run && serial === state.templates?.serial) {
+        if (before === state.run && made === state.templates?.serial) {
           todo.forEach((key) => draw(key, series[key] || {}));
-          window.fadewatchSync.arm(state);
+          window.fadewatchSync.arm();
         }
       }
     } catch (error) {
@@ -179,43 +216,50 @@
     if (state.again) { state.again = false; refresh(); }
   }
 
-  async function tick(_, sync, follow) {
-    Object.assign(state, { sync, follow });
-    if (!state.run || !state.view || document.hidden || state.reading) return;
-    if (!follow && state.templates) return;
+  async function tick(_, sync, regions, follow) {
+    Object.assign(state, { sync, regions, follow, ticks: state.ticks + 1 });
+    if (!state.page || !state.view || document.hidden || state.reading) return;
+    if (!follow && state.templates) { refresh(); return; }
+    if (state.page === "compare" && state.templates && state.ticks % 3) return; // many runs
     state.reading = true;
     const before = state.run;
     try {
       await readRuns();
       reachable(null);
       if (before !== state.run) return;
-      give("run-crumbs", { className: "crumbs" });
+      give("run-crumbs", { className: state.page === "run" ? "crumbs" : "hidden" });
       give("toolbar", { className: "toolbar" });
       window.fadewatchShow.run();
+      if (state.page === "run") await window.fadewatchNumbers.readAlerts();
+      else window.fadewatchCompare.show();
       wantTemplates();
     } catch (error) {
-      if (error.status === 404) state.run = null; // the page says that there is no such run
+      if (error.status === 404 && state.page === "run") state.page = state.run = null; // the page says so
       else reachable(error);
     } finally {
       state.reading = false;
     }
-    if (document.getElementById("reason-rows")?.offsetParent) window.fadewatchShow.reasons().catch(reachable);
+    window.fadewatchShow.reasonsIfOpen();
     refresh();
   }
 
   // ------------------------------------------------------------------ callbacks of the pages
-  function open(runId, view) {
-    if (runId !== state.run) Object.assign(state, fresh(), { run: runId, sync: state.sync, follow: state.follow });
-    state.view = view;
-    tick(0, state.sync, state.follow);
-    if (state.bodies[runId]) wantTemplates();
+  function open(page, runId, view) {
+    const { sync, regions, follow } = state;
+    const before = state.view;
+    if (page !== state.page || (page === "run" && runId !== state.run)) Object.assign(state, fresh(), { sync, regions, follow });
+    Object.assign(state, { page, run: runId, view });
+    if (before && before.axis !== view.axis) Object.assign(state, { axes: {}, axesFor: "" });
+    if (!page) return;
+    tick(0, sync, regions, follow);
+    if (idsInView().every((id) => state.bodies[id])) wantTemplates();
     refresh();
   }
 
   function templates(made) {
-    if (!made) return;
+    if (!made || made.page !== state.page) return;
     if (made.error) { state.wanted = ""; return; } // asked again with the next tick
-    if (made.runs[0].id !== state.run) return;
+    if (state.page === "run" && made.runs[0].id !== state.run) return;
     serial += 1;
     state.templates = { ...made, serial };
     applyTemplates();
@@ -224,11 +268,17 @@
   function applyTemplates() {
     const made = state.templates;
     if (!made) return;
+    if (made.more) {
+      tell("more-metrics", made.more, "more");
+      give("more-title", { className: made.more.length ? "part-title" : "part-title hidden" });
+    }
     for (const [key, panel] of Object.entries(made.panels)) {
       give({ section: key }, { className: panel.figure ? "panel" : "panel no-data" });
+      if (panel.missing) give({ missing: key }, { children: panel.missing });
     }
     const several = made.runs.length > 1;
     give("legend", { children: several ? made.runs.map(window.fadewatchShow.legendEntry) : [], className: several ? "legend" : "hidden" });
+    window.fadewatchShow.marks(alertsFor);
     refresh();
   }
 
@@ -236,42 +286,38 @@
   function mounted() {
     observer.disconnect();
     Object.assign(state, { sent: {}, drawn: {}, visible: new Set(["tiles"]) });
-    watchPanels();
+    watch();
     window.fadewatchShow.run();
-    applyTemplates();
-    window.fadewatchShell.offer();
+    window.fadewatchShow.tab();
+    if (state.page === "run") window.fadewatchStep.show(state.view.step);
+    window.fadewatchList.offer();
+    if (state.page === "compare") window.fadewatchCompare.show();
   }
 
   function zoomed(events) {
     const changed = window.dash_clientside.callback_context.triggered.map(({ prop_id, value }) =>
       [JSON.parse(prop_id.slice(0, prop_id.lastIndexOf("."))).panel, core.zoomIn(value)]);
     for (const [key, zoom] of changed.filter(([, found]) => found !== undefined)) {
-      const members = state.sync ? Object.keys(state.templates?.panels || {}) : [key];
-      for (const member of members) {
-        if (zoom) state.zooms[member] = zoom; else delete state.zooms[member];
-      }
+      if (state.templates?.panels[key]?.figure?.layout.meta?.steps?.length === 0) continue;
+      if (state.sync) { state.zooms = {}; window.fadewatchShell.changeView({ zoom: zoom && zoom.map(Number) }); }
+      else if (zoom) state.zooms[key] = zoom;
+      else delete state.zooms[key];
       refresh();
     }
   }
 
-  function openReasons(clicks) {
-    state.sentReasons = null;
-    setTimeout(() => window.fadewatchShow.reasons().catch(reachable), 0);
-    return Boolean(clicks);
-  }
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) tick(0, state.sync, state.regions, state.follow); });
 
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) tick(0, state.sync, state.follow); });
-
-  window.fadewatchPage = { open, give, ask, reachable, runHref, base, state };
+  window.fadewatchPage = { open, give, tell, ask, reachable, refresh, runHref, base, state, idsInView, lastStep, windowFor, figureOf, axisOf, applyTemplates };
   window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.fadewatch = { ...window.dash_clientside.fadewatch, tick, templates, mounted, zoomed, openReasons };
+  window.dash_clientside.fadewatch = { ...window.dash_clientside.fadewatch, tick, templates, mounted, watch, zoomed };
 
   // What tests and the curious may ask of the page.
   window.fadewatch = {
     lastStep: (key) => newest(state.filled[key]),
     points: (key) => shown(state.filled[key]).reduce((sum, trace) => sum + trace.x.length, 0),
     runs: (key) => runsOf(state.filled[key]),
-    zoom: (key) => state.zooms[key] || null,
+    zoom: (key) => zoomOf(key),
     panels: () => Object.keys(state.filled),
   };
 })();

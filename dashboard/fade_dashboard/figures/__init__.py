@@ -1,1 +1,1 @@
-"""One file per figure: its ``data(runs)`` decides all that is shown, ``chart.figure`` draws it."""
+"""One file a figure: its ``data(runs)`` decides all that is shown, ``draw.figure`` draws it."""

@@ -1,20 +1,16 @@
-"""What a figure is made of, as values; and the one function that draws it.
+"""What a figure is made of, as values; ``draw`` makes plotly's figure of them.
 
 A figure is a template: its traces are empty and their ``meta`` says which run and metric the
 browser fills them with.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
-from typing import Any, Literal
+from typing import Literal
 
-import plotly.graph_objects as go
-from plotly.subplots import make_subplots
-
-from fade_dashboard.theme import FONT, Dash, Hue, Theme, translucent
+from fade_dashboard.theme import Dash, Hue
 
 Symbol = Literal["circle", "diamond", "square", "triangle-up", "cross"]
+Statistic = Literal["mean", "low", "high"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +23,7 @@ class Curve:
         label: Its name in the legend and on hover; any text.
         hue: Its colour.
         dash: Its dash.
-        row: Row of the figure, from 1.
+        row: Plot of the figure, from 1.
         sign: -1 draws it downwards.
         smooth: Whether the smoothing of the page applies to it.
         ghost: Whether the unsmoothed line stands faintly behind the smoothed one.
@@ -37,7 +33,13 @@ class Curve:
         fill_to: ``zero``, or the curve before this one.
         legend: Whether the legend names it.
         legend_label: Its name in the legend where that differs from the one on hover.
-        width: In pixels.
+        width: In pixels; 0 for an edge that is not drawn.
+        faint: Drawn as a background to the others, without hover.
+        plus: A metric of the run, added with ``factor``: an edge of an error band.
+        factor: See ``plus``.
+        minus: Id of the run whose same metric is subtracted, or empty.
+        among: Ids of the runs that ``statistic`` is over; ``run`` is the first of them.
+        statistic: The mean over ``among``, or an end of its 95 % interval.
     """
 
     run: str
@@ -56,6 +58,12 @@ class Curve:
     legend: bool = True
     legend_label: str = ""
     width: float = 1.9
+    faint: bool = False
+    plus: str = ""
+    factor: float = 1.0
+    minus: str = ""
+    among: tuple[str, ...] = ()
+    statistic: Statistic | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One plot of a figure; all rows share the axis of steps.
+    """One plot of a figure; all of them share the axis of steps.
 
     Attributes:
         height: Its part of the whole.
@@ -79,6 +87,7 @@ class Row:
         bounds: Fixed ends of the axis, or None to follow the data.
         zero: Whether a free axis starts at zero.
         percent: Whether the ticks are percentages.
+        heading: Above the plot; any text.
     """
 
     height: float = 1.0
@@ -86,165 +95,38 @@ class Row:
     bounds: tuple[float, float] | None = None
     zero: bool = False
     percent: bool = False
+    heading: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """All that a figure shows; compared as a value in tests. Without curves there is no figure."""
+    """All that a figure shows; compared as a value in tests. Without curves there is no figure.
+
+    Attributes:
+        curves: In the order of drawing.
+        levels: Their ``row`` and that of the curves count in ``rows``.
+        rows: The plots, from the top; with several columns, line by line.
+        columns: Plots side by side; more than one share their vertical axis.
+    """
 
     curves: tuple[Curve, ...]
     levels: tuple[Level, ...] = ()
     rows: tuple[Row, ...] = (Row(),)
+    columns: int = 1
 
 
-def figure(chart: Chart, theme: Theme) -> go.Figure:
-    """Draw a template. No choice of what to show is made here.
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """A vector over the steps as a picture, with its profile now and at the start beside it.
 
-    Args:
-        chart: What to show; at least one curve in every row, because plotly draws a broken
-            axis for a row without.
-        theme: Light or dark.
+    Attributes:
+        run: Id of the run.
+        cells: Metrics of the picture, from the bottom.
+        weight: Metrics of the curve over the same bins, or empty.
+        label: Name of the vertical axis.
     """
-    fig = make_subplots(
-        rows=len(chart.rows),
-        cols=1,
-        shared_xaxes=True,
-        row_heights=[row.height for row in chart.rows],
-        vertical_spacing=0.09,
-    )
-    for curve in chart.curves:
-        fig.add_traces(_traces(curve, theme), rows=curve.row, cols=1)
-    for level in chart.levels:
-        _add_level(fig, level, theme)
-    named = sum(curve.legend for curve in chart.curves)
-    titled = any(row.title for row in chart.rows)
-    _dress(fig, theme, named=named, titled=titled)
-    for number, row in enumerate(chart.rows, start=1):
-        fig.update_yaxes(_axis(row), row=number, col=1)
-    return fig
 
-
-def _traces(curve: Curve, theme: Theme) -> Sequence[go.Scatter]:
-    colour = theme.hues[curve.hue]
-    meta = {"run": curve.run, "metric": curve.metric, "sign": curve.sign, "smooth": curve.smooth}
-    main = go.Scatter(
-        x=[],
-        y=[],
-        name=escape(curve.legend_label or curve.label, quote=False),
-        meta=meta,
-        mode="lines+markers" if curve.symbol else "lines",
-        line={
-            "color": colour,
-            "width": curve.width,
-            "dash": curve.dash,
-            "shape": "hv" if curve.stairs else "linear",
-        },
-        connectgaps=False,
-        cliponaxis=not curve.symbol,
-        showlegend=curve.legend,
-        hovertemplate=_hover(curve),
-    )
-    if curve.symbol:
-        main.marker = {"symbol": curve.symbol, "size": 5.5}
-    if curve.fill:
-        main.fill = "tozeroy" if curve.fill_to == "zero" else "tonexty"
-        main.fillcolor = translucent(colour, curve.fill)
-    if not (curve.smooth and curve.ghost):
-        return [main]
-    return [_ghost(meta, translucent(colour, 0.28)), main]
-
-
-def _hover(curve: Curve) -> str:
-    number = "%{customdata:.4g}" if curve.sign < 0 else "%{y:.4g}"
-    if not curve.legend_label:
-        return number  # plotly puts the trace's name before it
-    return f"{escape(curve.label, quote=False)} : {number}<extra></extra>"
-
-
-def _ghost(meta: dict[str, Any], colour: str) -> go.Scatter:
-    return go.Scatter(
-        x=[],
-        y=[],
-        meta={**meta, "smooth": False, "ghost": True},
-        mode="lines",
-        line={"color": colour, "width": 1},
-        connectgaps=False,
-        showlegend=False,
-        hoverinfo="skip",
-    )
-
-
-def _add_level(fig: go.Figure, level: Level, theme: Theme) -> None:
-    axis = "" if level.row == 1 else str(level.row)
-    line = {"color": theme.hues[level.hue], "width": 1.4, "dash": level.dash}
-    place = {"xref": f"x{axis} domain", "yref": f"y{axis}"}
-    fig.add_shape(type="line", x0=0, x1=1, y0=level.value, y1=level.value, line=line, **place)
-    fig.add_annotation(
-        x=0,
-        y=level.value,
-        text=escape(level.label, quote=False),
-        showarrow=False,
-        xanchor="left",
-        yanchor="top",
-        xshift=3,
-        font={"size": 10, "color": theme.ink},
-        **place,
-    )
-
-
-def _dress(fig: go.Figure, theme: Theme, *, named: int, titled: bool) -> None:
-    # one name needs no legend; more than three take two lines in a narrow panel
-    top = 10 if named < 2 else 26 if named < 4 else 40
-    hover = {"font": {"family": FONT, "size": 11}, "bgcolor": theme.surface}
-    fig.update_layout(
-        template="none",
-        margin={"l": 50 if titled else 44, "r": 12, "t": top, "b": 28},
-        margin_autoexpand=False,
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": FONT, "size": 11, "color": theme.ink},
-        hovermode="x unified",
-        hoverlabel={**hover, "bordercolor": theme.grid},
-        showlegend=named > 1,
-        legend={
-            "orientation": "h",
-            "traceorder": "normal",
-            "x": 0,
-            "y": 1.0,
-            "yref": "container",
-            "yanchor": "top",
-            "font": {"size": 10.5},
-            "bgcolor": "rgba(0,0,0,0)",
-        },
-        modebar={"bgcolor": "rgba(0,0,0,0)", "color": theme.ink, "activecolor": theme.hues["blue"]},
-        dragmode="zoom",
-    )
-    fig.update_xaxes(
-        gridcolor=theme.grid,
-        linecolor=theme.grid,
-        tickcolor=theme.grid,
-        zeroline=False,
-        ticks="outside",
-        ticklen=3,
-        tickformat=",d",
-        nticks=6,
-        showspikes=True,
-        spikethickness=1,
-        spikedash="dot",
-        spikecolor=theme.hues["grey"],
-        spikemode="across",
-        spikesnap="data",
-    )
-    fig.update_yaxes(gridcolor=theme.grid, zeroline=False, ticks="", nticks=5)
-
-
-def _axis(row: Row) -> dict[str, Any]:
-    free = "nonnegative" if row.percent else "normal"
-    axis: dict[str, Any] = {"rangemode": "tozero" if row.zero else free}
-    if row.bounds:
-        axis["range"] = list(row.bounds)
-    if row.percent:
-        axis["tickformat"] = ".0%"
-    if row.title:
-        axis["title"] = {"text": row.title, "standoff": 4}
-    return axis
+    run: str
+    cells: tuple[str, ...]
+    weight: tuple[str, ...]
+    label: str

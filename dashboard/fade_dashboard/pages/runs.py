@@ -1,4 +1,4 @@
-"""The runs page: every run in a table, live, with search and the choice of what to compare."""
+"""The runs page: every run in a table, live, to be searched, filtered, grouped and compared."""
 
 from typing import Any
 
@@ -7,7 +7,8 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html
 
 from fade_dashboard.labels import describe
-from fade_dashboard.wiring import in_browser, named
+from fade_dashboard.pages.board import action
+from fade_dashboard.wiring import acts, in_browser, named
 
 _ATTACH = """import fade_client
 
@@ -18,6 +19,9 @@ for step in range(steps):
         step, rewards=rewards, advantages=advantages, entropy=entropy
     )
 run.finish()"""
+
+_ALWAYS = ("name",)
+_FIRST_HIDDEN = ("project", "mode", "tags", "kl_k3", "grad_norm", "created")
 
 
 def layout() -> html.Div:
@@ -44,28 +48,87 @@ def register(app: Dash) -> None:
     )
     in_browser(
         app,
-        "search",
-        Output("runs-grid", "dashGridOptions"),
+        "filterRuns",
         Input("runs-search", "value"),
-        State("runs-grid", "dashGridOptions"),
+        Input("runs-project", "value"),
+        Input("runs-status", "value"),
+        Input("runs-health", "value"),
+        Input("runs-tag", "value"),
+        Input("runs-grouped", "checked"),
         at_start=False,
+    )
+    in_browser(
+        app,
+        "pickColumns",
+        Output("runs-grid", "columnDefs"),
+        Input("runs-columns", "value"),
+        State("runs-grid", "columnDefs"),
     )
 
 
 def _table() -> html.Section:
-    tools = [
-        html.H1("Runs", className="page-title"),
-        html.Span(id="runs-count", className="dimmed"),
-        dmc.TextInput(
-            id="runs-search",
-            placeholder="Search runs",
-            size="xs",
-            className="search",
-            **named("Search runs"),
-        ),
-        dmc.Button("Compare selected", id="compare-selected", size="xs", disabled=True),
-    ]
-    grid = dag.AgGrid(
+    return html.Section(
+        id="runs-table",
+        className="hidden",
+        **named("Runs"),
+        children=[_tools(), _filters(), html.Div(id="runs-health-line"), _grid()],
+    )
+
+
+def _tools() -> html.Div:
+    return html.Div(
+        className="table-head",
+        children=[
+            html.H1("Runs", className="page-title"),
+            html.Span(id="runs-count", className="dimmed"),
+            html.Span(className="spring"),
+            html.Details(
+                className="menu",
+                children=[
+                    html.Summary("Columns", className="button"),
+                    html.Div(_column_choice(), className="menu-body"),
+                ],
+            ),
+            action("runs-csv", "CSV", "Download the table as CSV"),
+            dmc.Button("Compare selected", id="compare-selected", size="xs", disabled=True),
+        ],
+    )
+
+
+def _filters() -> html.Div:
+    search = dmc.TextInput(
+        id="runs-search",
+        placeholder="Search name, project, tag",
+        size="xs",
+        className="search",
+        **named("Search runs"),
+    )
+    several = ("project", "status", "health", "tag")
+    return html.Div(
+        className="filters",
+        children=[
+            search,
+            *(_several(name) for name in several),
+            dmc.Switch(id="runs-grouped", label="Group seeds", checked=False, size="xs"),
+        ],
+    )
+
+
+def _several(name: str) -> dmc.MultiSelect:
+    return dmc.MultiSelect(
+        id=f"runs-{name}",
+        data=[],
+        value=[],
+        placeholder=name.capitalize(),
+        size="xs",
+        clearable=True,
+        className=f"filter filter-{name}",
+        **named(f"Only runs with this {name}"),
+    )
+
+
+def _grid() -> dag.AgGrid:
+    return dag.AgGrid(
         id="runs-grid",
         columnDefs=_columns(),
         defaultColDef={"flex": 1, "sortable": True, "resizable": True, "suppressMovable": True},
@@ -78,36 +141,39 @@ def _table() -> html.Section:
             "headerHeight": 36,
             "animateRows": False,
             "suppressCellFocus": False,
+            "localeText": {"noRowsToShow": "No run fits the filters"},
         },
+        csvExportParams={"fileName": "runs.csv"},
         className="runs-grid",
-        style={"height": "calc(100vh - 142px)", "minHeight": 300},
-    )
-    return html.Section(
-        id="runs-table",
-        className="hidden",
-        **named("Runs"),
-        children=[html.Div(tools, className="table-head"), grid],
+        style={"height": "calc(100vh - 178px)", "minHeight": 300},
     )
 
 
 def _columns() -> list[dict[str, Any]]:
-    return [
-        {"field": "name", "headerName": "Run", "cellRenderer": "FadewatchRun", "minWidth": 150},
-        {
-            "field": "status",
-            "headerName": "Status",
-            "cellRenderer": "FadewatchStatus",
-            "minWidth": 112,
-        },
+    columns: list[dict[str, Any]] = [
+        {"field": "name", "headerName": "Run", "cellRenderer": "FadewatchRun", "minWidth": 170,
+         "flex": 2, "pinned": None},
+        {"field": "health", "headerName": "Health", "cellRenderer": "FadewatchHealth",
+         "minWidth": 118, "comparator": {"function": "fadewatchByHealth(params)"}},
+        {"field": "status", "headerName": "Status", "cellRenderer": "FadewatchStatus",
+         "minWidth": 108},
         {"field": "project", "headerName": "Project", "minWidth": 100},
-        {"field": "mode", "headerName": "Mode", "minWidth": 100},
+        {"field": "group", "headerName": "Group", "minWidth": 84},
+        {"field": "tags", "headerName": "Tags", "minWidth": 100},
+        {"field": "mode", "headerName": "Mode", "minWidth": 92},
         _number("step", "Last step", "fadewatchStep", "newest step that was reported"),
         _number("accuracy", "Accuracy", "fadewatchPercent", describe("accuracy")),
+        _course("accuracy"),
         _number("entropy", "Entropy", "fadewatchNumber", describe("entropy")),
+        _course("entropy"),
+        _number("kl_k3", "KL k3", "fadewatchNumber", describe("kl_k3")),
+        _number("grad_norm", "Grad norm", "fadewatchNumber", describe("grad_norm")),
         _number("alpha", "alpha", "fadewatchNumber", describe("schedule/alpha")),
         _number("delta", "delta", "fadewatchNumber", describe("schedule/delta")),
         _number("age", "Updated", "fadewatchAge", "since the last news of the run"),
-    ]
+        _number("created", "Started", "fadewatchDay", "first report of the run, UTC"),
+    ]  # fmt: skip
+    return [{**column, "hide": column["field"] in _FIRST_HIDDEN} for column in columns]
 
 
 def _number(field: str, title: str, form: str, tooltip: str) -> dict[str, Any]:
@@ -116,9 +182,42 @@ def _number(field: str, title: str, form: str, tooltip: str) -> dict[str, Any]:
         "headerName": title,
         "headerTooltip": tooltip,
         "type": "rightAligned",
-        "valueFormatter": {"function": f"{form}(params.value)"},
+        "cellRenderer": "FadewatchNumber",
+        "cellRendererParams": {"form": form},
         "minWidth": 84,
     }
+
+
+def _course(metric: str) -> dict[str, Any]:
+    return {
+        "field": f"{metric}-course",
+        "headerName": "",
+        "headerTooltip": f"course of the {metric}",
+        "cellRenderer": "FadewatchCourse",
+        "cellRendererParams": {"metric": metric},
+        "sortable": False,
+        "resizable": False,
+        "minWidth": 96,
+        "maxWidth": 110,
+    }
+
+
+def _column_choice() -> dmc.CheckboxGroup:
+    titles = {c["field"]: c["headerName"] or f"Course of {c['field']}" for c in _columns()}
+    titles = {field: title.replace("-course", "") for field, title in titles.items()}
+    return dmc.CheckboxGroup(
+        id="runs-columns",
+        value=[field for field in titles if field not in _FIRST_HIDDEN],
+        children=dmc.Stack(
+            [
+                dmc.Checkbox(label=title, value=field, size="xs")
+                for field, title in titles.items()
+                if field not in _ALWAYS
+            ],
+            gap=6,
+        ),
+        **named("Columns of the table"),
+    )
 
 
 def _empty() -> html.Section:
@@ -129,7 +228,21 @@ def _empty() -> html.Section:
         children=[
             html.H1("No runs yet", className="page-title"),
             html.P("Attach a trainer with a few lines; its run appears here with its first step."),
-            html.Pre(_ATTACH, id="attach"),
-            dcc.Clipboard(target_id="attach", title="Copy", className="copy-code"),
+            html.Div(
+                [
+                    html.Pre(_ATTACH, id="attach"),
+                    dcc.Clipboard(target_id="attach", title="Copy", className="copy-code"),
+                ],
+                className="snippet",
+            ),
+            html.P("Or look around first, with a run that was recorded before:"),
+            html.Button(
+                "Import an example run",
+                id="import-example",
+                type="button",
+                className="button hidden",
+                **acts("import"),
+            ),
+            html.P(id="import-note", className="dimmed", role="status"),
         ],
     )

@@ -48,8 +48,8 @@ def read_series(request: Request, query: QueryDep, context: ContextDep) -> Respo
     """Return metrics over steps: never more than `points` each, with every bucket's extremes.
 
     Metrics are scalar fields, `<vector>/<index>`, `adv_quantiles/<probability>`,
-    `pass_at_k/<k>`, `extra/<name>`, `sign_ratio` (m_S over m_F) and
-    `schedule/alpha|delta|p_hat|h_hat|h_star`. Both ends of the range are included.
+    `pass_at_k/<k>`, `extra/<name>`, `sign_ratio` (m_S over m_F), `time` (seconds since the
+    epoch) and `schedule/alpha|delta|p_hat|h_hat|h_star`. Both ends of the range are included.
     """
     return _answer(request, query, context, series.series_json, JSON)
 

@@ -49,7 +49,13 @@ def parse_metrics(names: Sequence[str], existing: Sequence[str]) -> list[Metric]
         message = f"must name 1 to {MAX_METRICS} metrics, separated by commas"
         raise InvalidInputError(FieldProblem("metrics", message, len(unique)))
     found = [(name, parse_metric(name)) for name in unique]
-    known = {*SCALARS, *existing, "sign_ratio", *(f"schedule/{part}" for part in SCHEDULE_PARTS)}
+    known = {
+        *SCALARS,
+        *existing,
+        "sign_ratio",
+        "time",
+        *(f"schedule/{part}" for part in SCHEDULE_PARTS),
+    }
     problems = [
         FieldProblem("metrics", f'"{name:.100}" is not a metric{_hint(name, known)}', shorten(name))
         for name, metric in found
@@ -73,6 +79,8 @@ def _hint(name: str, known: set[str]) -> str:
 def parse_metric(name: str) -> Metric | None:
     """Return what a name means, or None where it means nothing."""
     part, slash, key = name.partition("/")
+    if name == "time":
+        return Metric(name, "column", "recorded_at")
     if name == "sign_ratio":
         return Metric(name, "sign_ratio", "")
     if not slash:

@@ -102,6 +102,12 @@ def test_the_ratio_of_masses_is_infinite_without_mass_on_failures(api: Api) -> N
     }
 
 
+def test_the_time_of_a_step_is_a_series(api: Api) -> None:
+    api.open_run("clock")
+    api.send("clock", [0, 5], columns={"loss": [1.0, 0.5]}, times=[1000.5, 1060.0])
+    assert api.series("clock", "time")["time"] == {"step": [0, 5], "value": [1000.5, 1060.0]}
+
+
 def test_a_compressed_batch_is_the_same_batch(api: Api) -> None:
     api.open_run("gzip")
     body = json.dumps({"attempt": 1, "steps": [0], "columns": {"loss": [0.5]}}).encode()

@@ -1,8 +1,5 @@
-// One check a promise of core.js; run as: node core_checks.js path/to/core.js "name of a check"
-const assert = require("node:assert/strict");
-const core = require(require("node:path").resolve(process.argv[2]));
-const checks = {};
-const check = (name, body) => { checks[name] = body; };
+// One check a promise of the numbers, the figures and the words.
+const { assert, core, check, run } = require("./checking.js");
 
 function packed(header, columns) {
   let text = JSON.stringify(header);
@@ -32,6 +29,29 @@ check("smoothing leaves a gap where there is no number and goes on after it", ()
   const out = core.ema([2, NaN, 2, Infinity, 2], 0.5);
   assert.deepEqual([...out].map(Number.isNaN), [false, true, false, true, false]);
   assert.equal(out[4], 2);
+});
+
+check("a denser tail is smoothed over as many steps as the rest", () => {
+  const steps = [...Array(50).keys()].map((i) => 10 * i), tail = [...Array(40).keys()].map((i) => 491 + i);
+  const value = (s) => (s < 490 ? 0 : 1);
+  const even = [...steps, 500, 510, 520, 530];
+  const mixed = core.ema([...steps, ...tail].map(value), 0.9, [...steps, ...tail]).at(-1);
+  const plain = core.ema(even.map(value), 0.9, even).at(-1);
+  assert.ok(Math.abs(mixed - plain) < 0.05, `${mixed} and ${plain}`);
+});
+
+check("a run that only went on is known by its counts", () => {
+  const before = { attempt: 1, last_step: 10, step_count: 11 };
+  assert.equal(core.wentOn(before, { attempt: 1, last_step: 12, step_count: 13 }), true);
+  assert.equal(core.wentOn(before, { attempt: 1, last_step: 12, step_count: 14 }), false); // an older step came late
+  assert.equal(core.wentOn(before, { attempt: 2, last_step: 12, step_count: 13 }), false);
+  assert.equal(core.wentOn(before, before), false);
+});
+
+check("a series grows by its tail and is cut at its start", () => {
+  const series = core.append({ step: Float64Array.of(1, 2), value: Float64Array.of(5, 6) }, { step: Float64Array.of(3), value: Float64Array.of(7) });
+  assert.deepEqual([...series.step, ...series.value], [1, 2, 3, 5, 6, 7]);
+  assert.deepEqual([...core.since(series, 2).value], [6, 7]);
 });
 
 check("a zoom goes before the range and is widened to whole steps", () => {
@@ -64,7 +84,7 @@ check("a template is filled without being changed", () => {
   const figure = { data: [trace("a", "x", { sign: -1 })], layout: { xaxis: { nticks: 6 }, xaxis2: {}, title: "t" } };
   const before = JSON.stringify(figure);
   const series = { a: { x: { step: Float64Array.of(1, 2), value: Float64Array.of(5, 7) } } };
-  const made = core.fill(figure, series, 0, [0, 10], "r");
+  const made = core.fill(figure, { series }, [0, 10], "r");
   assert.equal(JSON.stringify(figure), before);
   assert.deepEqual([...made.data[0].y], [-5, -7]);
   assert.deepEqual([...made.data[0].customdata], [5, 7]);
@@ -76,56 +96,27 @@ check("a template is filled without being changed", () => {
 check("the unsmoothed line is there only behind a smoothed one", () => {
   const figure = { data: [trace("a", "x", { smooth: false, ghost: true }), trace("a", "x")], layout: {} };
   const series = { a: { x: { step: Float64Array.of(1, 2), value: Float64Array.of(0, 1) } } };
-  const [ghost, line] = core.fill(figure, series, 0.5, [0, 1], "").data;
+  const [ghost, line] = core.fill(figure, { series, smoothing: 0.5 }, [0, 1], "").data;
   assert.equal(ghost.visible, true);
   assert.deepEqual([...ghost.y], [0, 1]);
   assert.ok(line.y[1] > 0 && line.y[1] < 1);
-  assert.equal(core.fill(figure, series, 0, [0, 1], "").data[0].visible, false);
+  assert.equal(core.fill(figure, { series }, [0, 1], "").data[0].visible, false);
 });
 
 check("a trace without points is a gap and not an empty plot", () => {
-  const made = core.fill({ data: [trace("a", "x")], layout: {} }, {}, 0, [0, 1], "");
+  const made = core.fill({ data: [trace("a", "x")], layout: {} }, {}, [0, 1], "");
   assert.deepEqual(made.data[0].x, [0]);
   assert.ok(Number.isNaN(made.data[0].y[0]));
 });
 
 check("a single value is marked because a line through it is nothing", () => {
   const series = { a: { x: { step: Float64Array.of(4), value: Float64Array.of(1) } } };
-  assert.equal(core.fill({ data: [trace("a", "x")], layout: {} }, series, 0, [0, 1], "").data[0].mode, "lines+markers");
-});
-
-check("an address and its view give each other back", () => {
-  const search = "?compare=b,c&smooth=0.5&range=200&dark=1";
-  const view = core.parseView(search, false);
-  assert.deepEqual(view, { compare: ["b", "c"], smooth: 0.5, range: "200", dark: true });
-  assert.equal(core.composeSearch(view, false), search);
-  assert.equal(core.composeSearch(core.parseView("", false), false), "");
-});
-
-check("what an address cannot mean is its default", () => {
-  const view = core.parseView("?smooth=7&range=eval&compare=,,&dark=x", true);
-  assert.deepEqual(view, { compare: [], smooth: 0.9, range: "all", dark: false });
-  assert.equal(core.parseView("", true).dark, true);
-});
-
-check("a control that reports what it was given has not been moved", () => {
-  const given = { compare: ["b"], smooth: 0.9, range: "all", dark: false };
-  assert.deepEqual(core.changes({ compare: ["b"], range: "all" }, given), {});
-  assert.deepEqual(core.changes({ compare: [], range: "all", dark: true }, given), { compare: [], dark: true });
-});
-
-check("a zoom is read from both forms of the event", () => {
-  assert.deepEqual(core.zoomIn({ "xaxis2.range[0]": 3, "xaxis2.range[1]": 9, "yaxis.range[0]": 0 }), [3, 9]);
-  assert.deepEqual(core.zoomIn({ "xaxis.range": [1, 2] }), [1, 2]);
-  assert.equal(core.zoomIn({ "xaxis.autorange": true }), null);
-  assert.equal(core.zoomIn({ autosize: true }), undefined);
-  assert.equal(core.zoomIn({ "yaxis.range[0]": 1 }), undefined);
-  assert.equal(core.zoomIn(null), undefined);
+  assert.equal(core.fill({ data: [trace("a", "x")], layout: {} }, { series }, [0, 1], "").data[0].mode, "lines+markers");
 });
 
 check("numbers are short and what is no number is said", () => {
   assert.deepEqual([0.618, 0.024, 2.9, 14200, 0, 3e-7].map((v) => core.number(v)), ["0.62", "0.024", "2.90", "14,200", "0.00", "3.0e-7"]);
-  assert.deepEqual([core.number(0.618, "percent"), core.number(NaN), core.number(Infinity)], ["61.8 %", "–", "Infinity"]);
+  assert.deepEqual([core.number(0.618, "percent"), core.number(NaN), core.number(Infinity)], ["61.8%", "–", "Infinity"]);
   assert.ok(Number.isNaN(core.toNumber(null)));
   assert.equal(core.toNumber("Infinity"), Infinity);
 });
@@ -142,7 +133,7 @@ check("a status is a shape and a word, also one that is not known", () => {
 
 check("a tile says how far a value is from its target", () => {
   const tile = { form: "number", target: 0.5, target_label: "H*" };
-  assert.equal(core.remark(tile, [0.25], [1]), "▼ 50 % under H* 0.50");
+  assert.equal(core.remark(tile, [0.25], [1]), "▼ 50% under H* 0.50");
   assert.equal(core.remark({ ...tile, target: null }, [], []), "no data yet");
 });
 
@@ -161,4 +152,15 @@ check("a course of one colour is drawn as an image without script", () => {
   assert.ok(flat.includes('points="1.0,27.0 44.5,27.0 88.0,27.0"'), flat);
 });
 
-checks[process.argv[3]]();
+check("a time is UTC, and local in the tooltip", () => {
+  assert.equal(core.utc(1767225600), "2026-01-01 00:00 UTC");
+  assert.match(core.local(1767225600), /local time$/);
+  assert.deepEqual([core.utc(NaN), core.local(NaN)], ["–", ""]);
+});
+
+check("the worst health comes first and each is a shape and a word", () => {
+  assert.deepEqual(["healthy", "unknown", "critical", "warning"].sort(core.byHealth), ["critical", "warning", "healthy", "unknown"]);
+  assert.equal(new Set(["critical", "warning", "healthy", "else"].map((name) => core.health(name).mark)).size, 4);
+});
+
+run();

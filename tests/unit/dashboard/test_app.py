@@ -16,9 +16,9 @@ from fade_dashboard.api import ApiClient
 from fade_dashboard.app import content_security_policy, create_dashboard
 from fade_dashboard.kpis import COUNT, tiles
 from fade_dashboard.links import run_href
-from fade_dashboard.pages.run import templates
 from fade_dashboard.panels import PANELS
-from fade_dashboard.theme import MAX_COMPARED
+from fade_dashboard.templates import chosen_metrics, templates
+from fade_dashboard.theme import MAX_COMPARED, MAX_RUNS
 from tests.unit.dashboard.api_fixtures import api_with, over, run_body
 
 
@@ -48,11 +48,16 @@ def test_no_callback_can_block_the_event_loop() -> None:
     _, app = dashboard(api_with())
     called = {name: entry.get("callback") for name, entry in app.callback_map.items()}
     python = {name: call for name, call in called.items() if call is not None}
-    assert set(python) == {"page.children", "templates.data"}
+    assert set(python) == {
+        "page.children",
+        "templates.data",
+        "more.children",
+        "compare-panels.children",
+    }
     assert all(inspect.iscoroutinefunction(call) for call in python.values())
 
 
-@pytest.mark.parametrize("path", ["/", "/runs/a", "/runs/unknown"])
+@pytest.mark.parametrize("path", ["/", "/runs/a", "/runs/unknown", "/compare"])
 def test_every_page_can_be_opened_by_its_address(path: str) -> None:
     server, _ = dashboard(api_with())
     response = get(server, path)
@@ -96,6 +101,10 @@ def page_at(path: str, api: ApiClient) -> Any:
 
 def test_the_root_is_the_page_of_runs() -> None:
     assert page_at("/", api_with()).id == "page-runs"
+
+
+def test_the_page_that_compares_needs_no_run_to_be_there() -> None:
+    assert page_at("/compare", api_with()).id == "page-compare"
 
 
 def test_a_known_run_has_a_page_with_every_panel() -> None:
@@ -147,6 +156,56 @@ def test_no_more_runs_are_read_than_can_be_told_apart() -> None:
     made = asyncio.run(templates(api_with(*bodies), wanted))
     assert made is not None
     assert len(made["runs"]) == MAX_COMPARED + 1
+
+
+def test_the_page_that_compares_takes_twenty_runs_and_leaves_out_those_that_are_gone() -> None:
+    bodies = [run_body(f"r{i}", ["entropy"]) for i in range(30)]
+    ids = ["gone", *(body["id"] for body in bodies)]
+    wanted = {"page": "compare", "runs": ids, "metrics": ["entropy", "no such", "loss"]}
+    made = asyncio.run(templates(api_with(*bodies), wanted))
+    assert made is not None
+    assert len(made["runs"]) == MAX_RUNS - 1
+    assert set(made["panels"]) == {"entropy", "loss", "pass_at_k"}
+    assert len(made["panels"]["entropy"]["figure"]["data"]) == MAX_RUNS - 1
+    assert made["panels"]["loss"]["figure"] is None
+
+
+def test_seeds_of_a_group_are_one_entry_of_the_legend() -> None:
+    bodies = [run_body(f"r{i}", ["entropy"], group="g" if i < 3 else None) for i in range(4)]
+    wanted = {"page": "compare", "runs": [b["id"] for b in bodies], "metrics": ["entropy"]}
+    made = asyncio.run(templates(api_with(*bodies), {**wanted, "grouped": True}))
+    assert made is not None
+    assert [(who["name"], who["count"]) for who in made["runs"]] == [("g", 3), ("r3", 1)]
+
+
+def test_what_no_panel_shows_gets_one_of_its_own() -> None:
+    api = api_with(run_body("a", ["entropy", "extra/beam", "adv_kurtosis", "extra/num_tokens"]))
+    made = asyncio.run(templates(api, {"runs": ["a"]}))
+    assert made is not None
+    assert list(made["more"]) == ["adv_kurtosis", "extra/beam", "extra/num_tokens"]
+    assert all(made["panels"][metric]["figure"] for metric in made["more"])
+
+
+@pytest.mark.parametrize("posted", [None, "entropy", [3, "", "x" * 200, "no such field"], {}])
+def test_only_names_of_metrics_are_taken_from_what_was_posted(posted: Any) -> None:
+    assert chosen_metrics(posted) == []
+
+
+def test_a_panel_without_data_says_what_to_switch_on_in_the_trainer() -> None:
+    coverage = {"trainer": "trl 1.16", "not_fed": {"staleness": "set log_staleness=True"}}
+    api = api_with(run_body("a", ["entropy"], config={"coverage": coverage}))
+    made = asyncio.run(templates(api, {"runs": ["a"]}))
+    assert made is not None
+    said = made["panels"]["staleness"]["missing"]
+    assert said == "trl 1.16 does not report this. Set log_staleness=True"
+    assert made["panels"]["reward"]["missing"].startswith("No data yet: log ")
+
+
+@pytest.mark.parametrize("config", [None, [], {"coverage": "full"}, {"coverage": {"not_fed": 3}}])
+def test_a_config_of_any_form_is_no_report_of_an_adapter(config: Any) -> None:
+    made = asyncio.run(templates(api_with(run_body("a", [], config=config)), {"runs": ["a"]}))
+    assert made is not None
+    assert made["panels"]["staleness"]["missing"] == "No data yet: log staleness"
 
 
 def test_templates_of_a_run_that_is_gone_are_an_error_in_words() -> None:

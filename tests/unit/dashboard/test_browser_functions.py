@@ -1,4 +1,4 @@
-"""Runs ``core_checks.js`` in node, on the dashboard's own pure functions."""
+"""Runs the checks in node, on the dashboard's own pure functions."""
 
 import shutil
 import subprocess
@@ -9,16 +9,18 @@ import pytest
 import fade_dashboard
 
 HERE = Path(__file__).parent
-CORE = Path(fade_dashboard.__file__).parent / "assets" / "core.js"
-CHECKS = HERE / "core_checks.js"
+ASSETS = Path(fade_dashboard.__file__).parent / "assets"
 NAMES = [
-    line.split('"')[1] for line in CHECKS.read_text().splitlines() if line.startswith("check(")
+    (path.name, line.split('"')[1])
+    for path in sorted(HERE.glob("*_checks.js"))
+    for line in path.read_text().splitlines()
+    if line.startswith("check(")
 ]
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
-@pytest.mark.parametrize("name", NAMES)
-def test_in_the_browser(name: str) -> None:
-    command = ["node", str(CHECKS), str(CORE), name]
+@pytest.mark.parametrize(("file", "name"), NAMES, ids=[name for _, name in NAMES])
+def test_in_the_browser(file: str, name: str) -> None:
+    command = ["node", str(HERE / file), str(ASSETS), name]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,20 +1,35 @@
 from collections.abc import Iterator
 from typing import Any
 
+import plotly.graph_objects as go
 import pytest
 
 from fade_core.records import FIELDS
 from fade_dashboard.api import Run
-from fade_dashboard.figures import accuracy, advantage, chart, entropy, gradient_mass, schedule
-from fade_dashboard.figures.chart import Chart, Curve, Level, Row
+from fade_dashboard.figures import (
+    accuracy,
+    advantage,
+    compared,
+    difficulty,
+    entropy,
+    gradient_mass,
+    kl,
+    passk,
+    schedule,
+)
+from fade_dashboard.figures.chart import Chart, Curve, Heat, Level, Row
+from fade_dashboard.figures.draw import figure
 from fade_dashboard.graphs import graph, graph_config
 from fade_dashboard.labels import describe, field_of, label
 from fade_dashboard.panels import PANELS, Panel
 from fade_dashboard.theme import DARK, LIGHT, MAX_COMPARED, RUN_STYLES
 
 QUANTILES = [f"adv_quantiles/{q}" for q in ("0.05", "0.25", "0.5", "0.75", "0.95")]
+BINS = [f"{v}/{i}" for v in ("difficulty_histogram", "mass_by_difficulty") for i in range(10)]
+EXTRAS = [f"extra/{n}" for n in ("apa_residual_rms", "apa_r_squared", "kl_k1_per_token_stderr")]
 DERIVED = ["sign_ratio", "schedule/alpha", "schedule/delta", "pass_at_k/1", "pass_at_k/16"]
-EVERYTHING = frozenset([*FIELDS, *QUANTILES, *DERIVED])
+EVERYTHING = frozenset([*FIELDS, *QUANTILES, *BINS, *EXTRAS, *DERIVED])
+LINES = [panel for panel in PANELS if panel.key != "difficulty"]
 
 
 def run(run_id: str, *metrics: str, h_star: float | None = None) -> Run:
@@ -124,23 +139,33 @@ def test_a_band_with_one_edge_is_not_drawn() -> None:
     assert [c.metric for c in decided.curves] == ["adv_quantiles/0.5"]
 
 
-@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.key)
+def curves_of(panel: Panel, runs: list[Run]) -> tuple[Curve, ...]:
+    decided = panel.data(runs)
+    assert isinstance(decided, Chart)
+    return decided.curves
+
+
+@pytest.mark.parametrize("panel", LINES, ids=lambda panel: panel.key)
 def test_compared_runs_differ_in_colour_and_in_dash(panel: Panel) -> None:
-    curves = panel.data(several(MAX_COMPARED + 1)).curves
+    curves = curves_of(panel, several(MAX_COMPARED + 1))
     styles = {c.run: (c.hue, c.dash) for c in curves}
-    assert tuple(styles.values()) == RUN_STYLES
+    assert tuple(styles.values()) == RUN_STYLES[: MAX_COMPARED + 1]
     assert all((c.hue, c.dash) == styles[c.run] for c in curves)
 
 
-@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.key)
+def test_twenty_runs_have_twenty_styles() -> None:
+    assert len(set(RUN_STYLES)) == len(RUN_STYLES) == 20
+
+
+@pytest.mark.parametrize("panel", LINES, ids=lambda panel: panel.key)
 def test_the_legend_names_each_compared_run_once(panel: Panel) -> None:
-    named = [c.label for c in panel.data(several(2)).curves if c.legend]
+    named = [c.label for c in curves_of(panel, several(2)) if c.legend]
     assert named == ["run 0", "run 1"]
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.key)
 def test_a_panel_without_data_has_no_figure_and_says_what_to_log(panel: Panel) -> None:
-    assert panel.data([run("a")]).curves == ()
+    assert figure(panel.data([run("a")]), LIGHT) is None
     assert panel.missing().startswith("No data yet: log ")
 
 
@@ -148,17 +173,20 @@ def figures() -> Iterator[tuple[str, Any]]:
     for panel in PANELS:
         for count in (1, 2, MAX_COMPARED + 1):
             for theme in (LIGHT, DARK):
-                yield panel.key, chart.figure(panel.data(several(count)), theme)
+                drawn = figure(panel.data(several(count)), theme)
+                yield panel.key, go.Figure(drawn)  # plotly refuses what it does not know
 
 
-def test_every_trace_is_an_empty_scatter_that_says_what_fills_it() -> None:
+def test_every_trace_is_empty_and_says_what_fills_it() -> None:
     for key, fig in figures():
         for trace in fig.data:
-            assert trace.type == "scatter", key
-            assert set(trace.meta) >= {"run", "metric", "sign", "smooth"}
-            assert field_of(trace.meta["metric"]) is not None
+            assert trace.type in {"scatter", "heatmap", "bar"}, key
             assert not len(trace.x)
-            assert not trace.connectgaps
+            for metric in trace.meta.get("metrics") or [trace.meta["metric"]]:
+                assert field_of(metric) is not None
+            if "metric" in trace.meta:
+                assert set(trace.meta) >= {"run", "metric", "sign", "smooth"}
+                assert not trace.connectgaps
 
 
 def test_no_plot_of_a_figure_is_without_a_trace() -> None:
@@ -169,13 +197,14 @@ def test_no_plot_of_a_figure_is_without_a_trace() -> None:
 
 def test_markup_in_a_run_name_is_shown_as_text() -> None:
     evil = Run("e", "<b>x</b>&", frozenset({"entropy"}))
-    fig = chart.figure(entropy.data([evil, run("a", "entropy")]), LIGHT)
-    assert "&lt;b&gt;x&lt;/b&gt;&amp;" in [trace.name for trace in fig.data]
+    drawn = figure(entropy.data([evil, run("a", "entropy")]), LIGHT)
+    assert drawn is not None
+    assert "&lt;b&gt;x&lt;/b&gt;&amp;" in [trace.get("name") for trace in drawn["data"]]
 
 
 def test_every_label_comes_from_a_field() -> None:
-    for panel in PANELS:
-        for curve in panel.data(several(1)).curves:
+    for panel in LINES:
+        for curve in curves_of(panel, several(1)):
             assert describe(curve.metric)
             assert curve.label == label(curve.metric)
 
@@ -186,3 +215,84 @@ def test_no_graph_offers_to_send_its_figure_to_another_site() -> None:
     assert config["plotlyServerURL"] == ""
     assert config["showSendToCloud"] is False
     assert vars(graph("kl", 200))["config"] == config
+
+
+def test_the_error_of_k1_is_a_band_around_it_when_it_is_known() -> None:
+    known = run("a", "kl_k1", "kl_k3", "extra/kl_k1_per_token_stderr")
+    edges = [(c.plus, c.factor) for c in kl.data([known]).curves if c.plus]
+    assert edges == [("extra/kl_k1_per_token_stderr", factor) for factor in (-1.96, 1.96)]
+    assert [c.metric for c in kl.data([run("a", "kl_k1", "kl_k3")]).curves] == ["kl_k3", "kl_k1"]
+
+
+def test_the_difficulty_is_that_of_the_first_run_with_its_own_weights() -> None:
+    decided = difficulty.data([run("a", *BINS), run("b", *BINS)])
+    assert isinstance(decided, Heat)
+    assert (decided.run, len(decided.cells), len(decided.weight)) == ("a", 10, 10)
+    assert difficulty.data([run("a", *BINS[:9])]).cells == ()
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.key)
+def test_a_panel_knows_the_detectors_that_read_what_it_shows(panel: Panel) -> None:
+    expected = {"entropy": "entropy_collapse", "kl": "kl_blowup", "rank1": "rank_collapse"}
+    assert expected.get(panel.key, "") in (*panel.detectors, "")
+
+
+def seeds(*groups: str | None) -> list[Run]:
+    metrics = frozenset({"entropy"})
+    return [Run(f"r{i}", f"run {i}", metrics, group=group) for i, group in enumerate(groups)]
+
+
+def test_seeds_are_a_mean_with_both_ends_of_its_interval() -> None:
+    decided = compared.data(seeds("g", "g", None), "entropy", grouped=True)
+    assert [(c.statistic, c.among, c.fill > 0) for c in decided.curves] == [
+        ("low", ("r0", "r1"), False),
+        ("high", ("r0", "r1"), True),
+        ("mean", ("r0", "r1"), False),
+        (None, (), False),
+    ]
+
+
+def test_a_difference_is_to_the_baseline_and_leaves_it_out() -> None:
+    decided = compared.data(seeds(None, None, None), "entropy", "difference", baseline="r1")
+    assert [(c.run, c.minus) for c in decided.curves] == [("r0", "r1"), ("r2", "r1")]
+    first = compared.data(seeds(None, None), "entropy", "difference", baseline="elsewhere")
+    assert [(c.run, c.minus) for c in first.curves] == [("r1", "r0")]
+
+
+def test_a_difference_to_a_run_without_the_metric_is_nothing() -> None:
+    runs = [Run("a", "a", frozenset()), *seeds(None, None)]
+    assert compared.data(runs, "entropy", "difference", baseline="a").curves == ()
+
+
+def test_small_multiples_have_a_plot_a_run_with_the_others_behind() -> None:
+    decided = compared.data(seeds(None, None, None), "entropy", "multiples")
+    assert [row.heading for row in decided.rows] == ["run 0", "run 1", "run 2"]
+    assert [(c.run, c.faint) for c in decided.curves if c.row == 2] == [
+        ("r0", True),
+        ("r2", True),
+        ("r1", False),
+    ]
+
+
+@pytest.mark.parametrize("arrangement", ["overlay", "multiples", "difference"])
+@pytest.mark.parametrize("count", [1, 2, 10, 20])
+def test_plotly_takes_every_comparison(arrangement: compared.Arrangement, count: int) -> None:
+    for grouped in (False, True):
+        runs = seeds(*(f"g{i % 3}" for i in range(count)))
+        drawn = figure(compared.data(runs, "entropy", arrangement, grouped=grouped), DARK)
+        if drawn is None:
+            assert (arrangement, count) == ("difference", 1)
+            continue
+        fig = go.Figure(drawn)
+        axes = {axis.plotly_name.replace("yaxis", "y") for axis in fig.select_yaxes()}
+        assert axes == {trace.yaxis or "y" for trace in fig.data}
+
+
+def test_pass_at_k_needs_two_values_of_k_and_keeps_their_order() -> None:
+    groups = compared.groups_of(
+        [run("a", "pass_at_k/16", "pass_at_k/2"), run("b", "pass_at_k/4")], grouped=False
+    )
+    decided = passk.data(groups)
+    assert [(curve.run, curve.ks) for curve in decided] == [("a", (2, 16))]
+    assert go.Figure(passk.figure(decided, LIGHT)).data[0].meta["kind"] == "pass_at_k"
+    assert passk.figure((), LIGHT) is None
