@@ -1,9 +1,13 @@
-"""The monitor's state as JSON and back, so that a server can store it between steps."""
+"""The monitor's state and its findings as JSON and back, so that a server can store them."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
+from fade_core.diagnosis import Ledger
+from fade_core.findings import Finding, Proposal, Text
 from fade_core.monitor import Monitor, State
+from fade_core.report import Incident
 from fade_core.signals import Track
 
 VERSION = 1
@@ -58,6 +62,68 @@ def from_json(monitor: Monitor, stored: Mapping[str, Any]) -> State:
         frozenset(stored["seen"]),
         dict(stored["errors"]),
     )
+
+
+def finding_to_json(finding: Finding) -> dict[str, Any]:
+    """Return a finding as JSON values; a number that is not finite as a string."""
+    return {
+        **finding._asdict(),
+        "evidence": {name: _finite(value) for name, value in finding.evidence.items()},
+        "text": {**finding.text._asdict(), "advice": list(finding.text.advice)},
+        "proposal": None if finding.proposal is None else finding.proposal._asdict(),
+    }
+
+
+def finding_from_json(stored: Mapping[str, Any]) -> Finding:
+    """Return the finding that was stored."""
+    text, proposal = stored["text"], stored["proposal"]
+    return Finding(
+        **{
+            **stored,
+            "evidence": {name: _number(value) for name, value in stored["evidence"].items()},
+            "text": Text(**{**text, "advice": tuple(text["advice"])}),
+            "proposal": None if proposal is None else Proposal(**proposal),
+        }
+    )
+
+
+def ledger_to_json(ledger: Ledger, keep: int) -> dict[str, Any]:
+    """Return the incidents of a run as JSON values.
+
+    Args:
+        ledger: Of the run.
+        keep: Resolved incidents that are kept, the newest.
+    """
+    closed = ledger.closed[-keep:] if keep else ()
+    return {
+        "open": [_incident_to_json(each) for each in ledger.open.values()],
+        "closed": [_incident_to_json(each) for each in closed],
+    }
+
+
+def ledger_from_json(stored: Mapping[str, Any]) -> Ledger:
+    """Return the incidents that were stored."""
+    incidents = [_incident_from_json(each) for each in stored["open"]]
+    return Ledger(
+        {each.worst.detector: each for each in incidents},
+        tuple(_incident_from_json(each) for each in stored["closed"]),
+    )
+
+
+def _incident_to_json(incident: Incident) -> dict[str, Any]:
+    return {**incident._asdict(), "worst": finding_to_json(incident.worst)}
+
+
+def _incident_from_json(stored: Mapping[str, Any]) -> Incident:
+    return Incident(**{**stored, "worst": finding_from_json(stored["worst"])})
+
+
+def _finite(value: Any) -> Any:
+    return value if not isinstance(value, float) or math.isfinite(value) else str(value)
+
+
+def _number(value: Any) -> Any:
+    return float(value) if value in ("nan", "inf", "-inf") else value
 
 
 def _plain(value: Any) -> Any:

@@ -13,6 +13,8 @@ from fade_core.errors import SettingError
 
 Source = Literal["fade", "override", "fallback"]
 DELTA_MIN = 0.3
+MAX_CHANGE = {"alpha": 1.0, "delta": 0.5}
+"""How far an override may move each value at once from what the trainer uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,15 +243,22 @@ def apply_override(schedule: Schedule, override: Override | None) -> Schedule:
     )
 
 
-def check_override(override: Override, config: SchedulerConfig) -> None:
-    """Refuse an override that pins nothing, or outside the guard rails.
+def check_override(
+    override: Override, config: SchedulerConfig, used: Schedule | None = None
+) -> None:
+    """Refuse an override that pins nothing, outside the guard rails, or too far away.
+
+    Half of the usual range at once: a pair that is further away is reached over several steps,
+    each of which the trainer has used before the next is pinned.
 
     Args:
         override: What a person asks for.
         config: The run's tuning, which holds the bounds.
+        used: What the trainer uses now; None where any distance is allowed.
 
     Raises:
-        SettingError: It pins neither value, or one outside [1, alpha_max] or [delta_min, 1].
+        SettingError: It pins neither value, one outside [1, alpha_max] or [delta_min, 1], or one
+            more than ``MAX_CHANGE`` from what is used.
     """
     if override.alpha is None and override.delta is None:
         raise SettingError("an override must pin alpha, delta or both; to let go, release it")
@@ -257,6 +266,14 @@ def check_override(override: Override, config: SchedulerConfig) -> None:
         _require("alpha", override.alpha, 1.0, config.alpha_max)
     if override.delta is not None:
         _require("delta", override.delta, config.delta_min, 1.0)
+    for name, most in MAX_CHANGE.items():
+        wanted, now = getattr(override, name), getattr(used, name, math.nan)
+        if wanted is not None and abs(wanted - now) > most + 1e-9:
+            nearest = now + math.copysign(most, wanted - now)
+            raise SettingError(
+                f"{name} may change by at most {most:g} at once, from {now:g} to {wanted:g} is "
+                f"more; pin {nearest:.6g} first, and go on once the trainer has used it"
+            )
 
 
 def _decide(

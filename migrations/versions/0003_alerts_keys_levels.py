@@ -70,6 +70,9 @@ def upgrade() -> None:
         sa.Column("first_step", sa.BigInteger(), nullable=False),
         sa.Column("last_step", sa.BigInteger(), nullable=False),
         sa.Column("resolved_step", sa.BigInteger(), nullable=True),
+        sa.Column("peak", sa.String(length=16), nullable=False),
+        sa.Column("seen", sa.BigInteger(), nullable=False),
+        sa.Column("quiet", sa.Integer(), nullable=False),
         sa.Column("finding", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("updated_at", sa.Double(), nullable=False),
@@ -77,6 +80,8 @@ def upgrade() -> None:
         sa.Column("acknowledged_at", sa.Double(), nullable=True),
         sa.Column("acknowledged_by", sa.String(length=256), nullable=True),
         sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("critical_at", sa.Double(), nullable=True),
+        sa.Column("notified_at", sa.Double(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["run_pk"], ["runs.pk"], name="fk_alerts_run_pk_runs", ondelete="CASCADE"
@@ -155,9 +160,13 @@ def upgrade() -> None:
     op.add_column(
         "runs", sa.Column("alert_version", sa.Integer(), server_default="0", nullable=False)
     )
+    op.add_column("runs", sa.Column("override_until", sa.Double(), nullable=True))
+    op.create_index("ix_runs_override_until", "runs", ["override_until"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_runs_override_until", table_name="runs")
+    op.drop_column("runs", "override_until")
     op.drop_column("runs", "alert_version")
     op.drop_column("runs", "headline")
     op.drop_column("runs", "health")

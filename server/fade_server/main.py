@@ -15,16 +15,29 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fade_server.errors import SchemaError
 from fade_server.queries.channel import Channel
 from fade_server.queries.engine import Store
-from fade_server.routes import events, health, methods, runs, schedule, series, steps, transfer
+from fade_server.routes import (
+    alerts,
+    events,
+    health,
+    methods,
+    runs,
+    schedule,
+    series,
+    steps,
+    transfer,
+)
 from fade_server.routes.bodies import BodyLimit
 from fade_server.routes.docs import restore_nulls
 from fade_server.routes.problems import add_problem_handlers
 from fade_server.schema import engine_problem, schema_problem, upgrade_database, upgrade_engine
+from fade_server.services import overrides
 from fade_server.services.background import Background, Job
 from fade_server.services.context import Context
 from fade_server.services.imports import Importer
 from fade_server.services.levels import build_levels, runs_behind
 from fade_server.services.notifier import Notifier
+from fade_server.services.periodic import Periodic
+from fade_server.services.watch import unfinished, watch
 from fade_server.settings import Settings
 
 __all__ = ["create_app", "schema_problem", "upgrade_database"]
@@ -33,7 +46,7 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 VERSIONED = "/api/v1"
-JOBS = (build_levels,)
+JOBS = (build_levels, watch)
 """What follows every change of a run, in this order."""
 
 GZIP_FROM, GZIP_LEVEL = 1024, 1
@@ -44,6 +57,7 @@ PARTS = (
     steps.router,
     schedule.router,
     series.router,
+    alerts.router,
     events.router,
     transfer.router,
     methods.router,
@@ -144,7 +158,12 @@ def _lifespan(
             context.background.start(behind)
             if channel is not None:
                 channel.start(context.notifier.wake)
+            chores = _chores(context)
+            for chore in chores:
+                chore.start()
             yield
+            for chore in chores:
+                await anyio.to_thread.run_sync(chore.stop)
             await anyio.to_thread.run_sync(context.background.stop)
             if channel is not None:
                 await anyio.to_thread.run_sync(channel.stop)
@@ -152,6 +171,19 @@ def _lifespan(
             context.store.close()
 
     return lifespan
+
+
+def _chores(context: Context) -> tuple[Periodic, ...]:
+    settings = context.settings
+
+    def sweep() -> None:
+        for run_id in unfinished(context):
+            context.background.changed(run_id)
+
+    return (
+        Periodic("fadewatch-sweep", settings.sweep_s, sweep),
+        Periodic("fadewatch-overrides", settings.tick_s, partial(overrides.expire_due, context)),
+    )
 
 
 def _prepare(store: Store) -> None:

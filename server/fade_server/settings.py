@@ -54,3 +54,19 @@ class Settings(BaseSettings):
 
     database_wait_s: float = Field(default=10.0, gt=0)
     """How long a request waits for a free connection before it is answered 503, in seconds."""
+
+    alert_warning_for: int = Field(default=2, ge=1)
+    """Records that must show a finding below critical before its alert fires; the detectors wait
+    by themselves before they say anything."""
+
+    alert_critical_for: int = Field(default=1, ge=1)
+    """The same for a critical one."""
+
+    alert_quiet_for: int = Field(default=10, ge=1)
+    """Records in a row without the finding before an alert is over."""
+
+    sweep_s: float = Field(default=15.0, gt=0)
+    """How often a server looks for runs that another, killed one left unwatched, in seconds."""
+
+    tick_s: float = Field(default=1.0, gt=0)
+    """How often a server looks for overrides that end, in seconds."""

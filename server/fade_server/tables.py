@@ -70,10 +70,13 @@ runs = Table(
     # Of the diagnosis: unknown, healthy, warning or critical, and its headline.
     Column("health", String(16), nullable=False, server_default="unknown"),
     Column("headline", Text, nullable=False, server_default=""),
-    # Counts every change of the run's alerts.
+    # Counts every change of the run's alerts, health or headline.
     Column("alert_version", Integer, nullable=False, server_default="0"),
+    # When the override ends by itself; NULL: when somebody releases it.
+    Column("override_until", Double),
     Index(None, "updated_at", "pk"),
     Index(None, "project", "updated_at"),
+    Index(None, "override_until"),
 )
 
 run_tags = Table(
@@ -192,7 +195,11 @@ alerts = Table(
     Column("first_step", BigInteger, nullable=False),
     Column("last_step", BigInteger, nullable=False),
     Column("resolved_step", BigInteger),
-    # The newest finding as the diagnosis shows it: evidence, advice, proposal.
+    # The rest of its state: highest severity, records with and, in a row, without the finding.
+    Column("peak", String(16), nullable=False),
+    Column("seen", BigInteger, nullable=False),
+    Column("quiet", Integer, nullable=False),
+    # The newest finding: evidence, cause, advice, proposal.
     Column("finding", JSON(none_as_null=True), nullable=False),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
@@ -200,6 +207,10 @@ alerts = Table(
     Column("acknowledged_at", Double),
     Column("acknowledged_by", String(256)),
     Column("note", Text),
+    # When it last rose to critical: a silence from before that does not cover it.
+    Column("critical_at", Double),
+    # When people were told of it, at its present severity.
+    Column("notified_at", Double),
     # The run's alert_version at the newest change.
     Column("version", Integer, nullable=False),
     Index(None, "run_pk", "state"),

@@ -82,20 +82,20 @@ def test_an_override_reaches_the_running_trainer(server: ServerProcess) -> None:
     wait_until(stored, "the run to exist on the server")
     import httpx
 
-    body = {"delta": 0.4, "reason": "entropy is falling"}
+    body = {"delta": 0.5, "reason": "entropy is falling"}
     answer = httpx.put(f"{server.url}/api/v1/runs/{run.id}/schedule/override", json=body)
     assert answer.status_code == 200
 
     def steered() -> bool:
         log()
-        return run.schedule.delta == 0.4
+        return run.schedule.delta == 0.5
 
     wait_until(steered, "the override to reach the trainer")
     assert "entropy is falling" in run.schedule.reason
     assert run.schedule.source == "override"
     log()
     run.finish()
-    assert series(server, run.id, "delta")[-1] == 0.4
+    assert series(server, run.id, "delta")[-1] == 0.5
 
 
 def test_a_server_killed_in_mid_run_changes_nothing_and_misses_nothing(

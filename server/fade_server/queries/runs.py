@@ -38,6 +38,7 @@ class RunRow:
     health: str
     headline: str
     alert_version: int
+    override_until: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,17 @@ def change_run(session: Session, pk: int, columns: dict[str, Any]) -> None:
     session.execute(update(runs).where(runs.c.pk == pk).values(changed))
 
 
+def change_health(session: Session, pk: int, columns: dict[str, Any]) -> None:
+    """Update what follows from a run's alerts; its records are as they were, and so its revision.
+
+    Args:
+        session: Open session.
+        pk: The run.
+        columns: Of ``health``, ``headline`` and ``alert_version``.
+    """
+    session.execute(update(runs).where(runs.c.pk == pk).values(columns))
+
+
 def list_runs(
     session: Session,
     wanted: RunFilter,
@@ -188,6 +200,11 @@ def count_by_project(session: Session, project: str | None) -> list[tuple[str, i
 def delete_run(session: Session, pk: int) -> None:
     """Delete a run and everything that belongs to it."""
     session.execute(delete(runs).where(runs.c.pk == pk))
+
+
+def runs_with_expired_override(session: Session, now: float) -> list[str]:
+    """Return the ids of the runs whose override should have ended by now."""
+    return list(session.scalars(select(runs.c.id).where(runs.c.override_until <= now)))
 
 
 def set_tags(session: Session, pk: int, tags: Sequence[str]) -> None:

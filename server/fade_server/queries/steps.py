@@ -190,3 +190,33 @@ def find_weights(session: Session, pk: int, step: int) -> Row | None:
     )
     row = session.execute(statement).mappings().one_or_none()
     return None if row is None else dict(row)
+
+
+def newest_weights(session: Session, pk: int, attempt: int, limit: int) -> list[Row]:
+    """Return the raw weights of the newest shown steps that have them, oldest first.
+
+    Args:
+        session: Open session.
+        pk: The run.
+        attempt: Its newest attempt; older ones fill in.
+        limit: Most to return.
+    """
+    same = and_(
+        steps.c.run_pk == weights.c.run_pk,
+        steps.c.attempt == weights.c.attempt,
+        steps.c.step == weights.c.step,
+    )
+    found: list[Row] = []
+    # One attempt at a time: inside it the rows lie in the order of steps.
+    for ordinal in range(attempt, 0, -1):
+        statement = (
+            select(weights)
+            .join(steps, same)
+            .where(weights.c.run_pk == pk, weights.c.attempt == ordinal, ~steps.c.superseded)
+            .order_by(weights.c.step.desc())
+            .limit(limit - len(found))
+        )
+        found += [dict(row) for row in session.execute(statement).mappings()]
+        if len(found) == limit:
+            break
+    return found[::-1]

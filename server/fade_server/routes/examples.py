@@ -24,6 +24,9 @@ OVERRIDE: Document = {
     "delta": 0.8,
     "reason": "entropy falls too fast",
     "by": "anna",
+    "at": 1763700000.0,
+    "expires_at": 1763703600.0,
+    "revert_on": "critical",
 }
 
 RUN_IN: Document = {
@@ -92,6 +95,10 @@ RUN: Document = {
     "override": None,
     "override_version": 0,
     "override_step": None,
+    "health": "healthy",
+    "headline": "Nothing found; 5 of 20 detectors could check this run.",
+    "alert_version": 0,
+    "open_alerts": {"critical": 0, "warning": 0},
 }
 
 OPENED: Document = {
@@ -112,25 +119,6 @@ ACCEPTED: Document = {
 }
 
 RUNS: Document = {"runs": [RUN], "next_cursor": None}
-
-LIVE: Document = {
-    "schedule": SCHEDULE,
-    "override": None,
-    "override_version": 0,
-    "override_step": None,
-}
-
-PINNED: Document = {
-    "schedule": SCHEDULE
-    | {
-        "delta": 0.8,
-        "reason": "delta 0.8 pinned by anna: entropy falls too fast",
-        "source": "override",
-    },
-    "override": OVERRIDE,
-    "override_version": 1,
-    "override_step": None,
-}
 
 TRAIL: Document = {"schedules": [SCHEDULE], "next_cursor": None}
 

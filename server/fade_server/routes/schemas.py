@@ -63,9 +63,22 @@ class FinishIn(Wire):
 class OverrideIn(Wire):
     """What to pin; at least one of alpha and delta."""
 
-    alpha: Finite | None = Field(default=None, description="In [1, alpha_max].")
-    delta: Finite | None = Field(default=None, description="In [delta_min, 1].")
+    alpha: Finite | None = Field(
+        default=None, description="In [1, alpha_max], at most 1 from what the trainer uses."
+    )
+    delta: Finite | None = Field(
+        default=None, description="In [delta_min, 1], at most 0.5 from what the trainer uses."
+    )
     reason: str = Field(min_length=1, max_length=500, pattern=r"\S")
+    duration_s: float | None = Field(
+        default=None, gt=0, le=366 * 86400, description="Ends by itself after this time."
+    )
+    expires_at: Finite | None = Field(
+        default=None, description="The same as a time, seconds since the epoch; not both."
+    )
+    revert_on: Literal["warning", "critical"] | None = Field(
+        default=None, description="Ends by itself when the run's health worsens to this."
+    )
 
 
 class WeightsIn(BaseModel):
@@ -129,6 +142,16 @@ class OverrideOut(BaseModel):
     delta: float | None
     reason: str
     by: str
+    at: float | None = Field(description="When; null where an older version stored it.")
+    expires_at: float | None = Field(description="When it ends by itself.")
+    revert_on: Literal["warning", "critical"] | None
+
+
+class OpenAlertsOut(BaseModel):
+    """How many alerts are firing or acknowledged."""
+
+    critical: int
+    warning: int
 
 
 class RunOut(BaseModel):
@@ -154,6 +177,12 @@ class RunOut(BaseModel):
     override: OverrideOut | None
     override_version: int = Field(description="Changes with every pin and release.")
     override_step: int | None = Field(description=APPLIED)
+    health: Literal["unknown", "healthy", "warning", "critical"]
+    headline: str = Field(description="The diagnosis in one line; empty before the first step.")
+    alert_version: int = Field(
+        description="Changes with every change of the run's alerts or health."
+    )
+    open_alerts: OpenAlertsOut
 
 
 class OpenedOut(BaseModel):
@@ -182,15 +211,6 @@ class AcceptedOut(BaseModel):
     schedule: ScheduleOut
     override: OverrideOut | None
     override_version: int = Field(description="Changes with every pin and release.")
-
-
-class LiveOut(BaseModel):
-    """The schedule in force."""
-
-    schedule: ScheduleOut
-    override: OverrideOut | None
-    override_version: int = Field(description="Changes with every pin and release.")
-    override_step: int | None = Field(description=APPLIED)
 
 
 class TrailOut(BaseModel):

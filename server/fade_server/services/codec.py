@@ -86,4 +86,12 @@ def read_config(document: dict[str, Any]) -> SchedulerConfig:
 
 def read_override(document: dict[str, Any] | None) -> Override | None:
     """Return the override of a stored document, or None."""
-    return None if document is None else Override(**document)
+    if document is None:
+        return None
+    return Override(document["alpha"], document["delta"], document["reason"], document["by"])
+
+
+def show_override(document: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return a stored override as people see it; an older version stored fewer fields."""
+    fresh = {"at": None, "expires_at": None, "revert_on": None}
+    return None if document is None else fresh | document

@@ -19,6 +19,7 @@ from fade_server.services.codec import (
     read_override,
     read_schedule,
     schedule_document,
+    show_override,
     to_wire,
 )
 from fade_server.services.context import Context
@@ -120,7 +121,7 @@ class _Ingest:
             self.duplicates,
             last_step,
             in_force,
-            self.run.override,
+            show_override(self.run.override),
             self.run.override_version,
         )
 

@@ -10,7 +10,12 @@ from fade_server.errors import NotFoundError, refuse
 from fade_server.queries import events as event_queries
 from fade_server.queries import runs as run_queries
 from fade_server.queries.runs import RunFilter, RunOrder, RunRow
-from fade_server.services.codec import read_override, read_schedule, schedule_document
+from fade_server.services.codec import (
+    read_override,
+    read_schedule,
+    schedule_document,
+    show_override,
+)
 from fade_server.services.context import Context
 from fade_server.services.pages import read_cursor, write_cursor
 
@@ -90,9 +95,11 @@ def in_force(run: RunRow) -> Document:
 
 
 def _documents(context: Context, session: Session, rows: Sequence[RunRow]) -> list[Document]:
-    tags = run_queries.tags_of_runs(session, [row.pk for row in rows])
+    pks = [row.pk for row in rows]
+    tags = run_queries.tags_of_runs(session, pks)
+    counts = event_queries.open_alerts(session, pks)
     silent_since = context.clock() - context.settings.stale_after_s
-    return [_document(row, tags[row.pk], silent_since) for row in rows]
+    return [_document(row, tags[row.pk], counts[row.pk], silent_since) for row in rows]
 
 
 def shown_status(status: str, updated_at: float, silent_since: float) -> str:
@@ -100,7 +107,9 @@ def shown_status(status: str, updated_at: float, silent_since: float) -> str:
     return "stale" if status == "running" and updated_at < silent_since else status
 
 
-def _document(row: RunRow, tags: list[str], silent_since: float) -> Document:
+def _document(
+    row: RunRow, tags: list[str], open_alerts: dict[str, int], silent_since: float
+) -> Document:
     return {
         "id": row.id,
         "project": row.project,
@@ -119,7 +128,11 @@ def _document(row: RunRow, tags: list[str], silent_since: float) -> Document:
         "last": row.last,
         "metrics": row.metrics,
         "schedule": in_force(row),
-        "override": row.override,
+        "override": show_override(row.override),
         "override_version": row.override_version,
         "override_step": row.override_step,
+        "health": row.health,
+        "headline": row.headline,
+        "alert_version": row.alert_version,
+        "open_alerts": open_alerts,
     }

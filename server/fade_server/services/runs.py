@@ -71,10 +71,12 @@ def open_run(context: Context, request: RunRequest) -> Opened:
     """
     columns = checked_columns(context, request)
     try:
-        return _open(context, request, columns)
+        opened = _open(context, request, columns)
     except IntegrityError:
         # Another client created it in between; now it is there, and is resumed.
-        return _open(context, request, columns)
+        opened = _open(context, request, columns)
+    context.background.changed(request.run_id)
+    return opened
 
 
 def finish_run(context: Context, run_id: str, attempt: int, status: str) -> Document:

@@ -1,34 +1,43 @@
-"""The live schedule: waiting for it, pinning it, letting it go, and its trail."""
+"""The live schedule: waiting for it, and its trail."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 import anyio.to_thread
 
-from fade_core import scheduler
-from fade_core.errors import SettingError
-from fade_core.scheduler import Override
-from fade_server.errors import FieldProblem, InvalidInputError, NotFoundError
+from fade_server.errors import NotFoundError
+from fade_server.queries import alerts as alert_queries
 from fade_server.queries import runs as run_queries
 from fade_server.queries import schedules as schedule_queries
 from fade_server.queries.runs import RunRow
-from fade_server.services.codec import (
-    read_config,
-    read_override,
-    read_schedule,
-    schedule_document,
-)
+from fade_server.services.alert_rows import alert_document
+from fade_server.services.codec import schedule_document, show_override
 from fade_server.services.context import Context
 from fade_server.services.listing import in_force
 from fade_server.services.pages import read_cursor, write_cursor
 
 Document = dict[str, Any]
+MAX_ALERTS = 100
+"""Most alerts that come with a schedule, the newest."""
 
 
-async def wait_for_schedule(
-    context: Context, run_id: str, *, after: int | None, override_after: int | None, wait_s: float
-) -> Document:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a caller who waits has already; None is what there is now.
+
+    Attributes:
+        version: Of the schedule; None asks for an answer at once.
+        override_version: Of what is pinned.
+        alert_version: Of the run's alerts; None lets no alert end the wait.
+    """
+
+    version: int | None = None
+    override_version: int | None = None
+    alert_version: int | None = None
+
+
+async def wait_for_schedule(context: Context, run_id: str, known: Known, wait_s: float) -> Document:
     """Return the schedule as soon as it is newer, or what there is after ``wait_s``.
 
     A run that ends meanwhile ends the wait too, and so does the end of this process.
@@ -38,8 +47,7 @@ async def wait_for_schedule(
     Args:
         context: The service's parts.
         run_id: The client's name for the run.
-        after: Version that the caller has; None returns at once.
-        override_after: ``override_version`` that the caller has; None means the present one.
+        known: What the caller has.
         wait_s: Longest wait, in seconds.
 
     Raises:
@@ -47,66 +55,23 @@ async def wait_for_schedule(
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait_s
-    status: str | None = None
+    status, seen = None, known.override_version
     with context.notifier.listen(run_id) as changed:
         while True:
             # Cleared before reading: a change during the read sets it again.
             changed.clear()
             run = await anyio.to_thread.run_sync(_read, context, run_id)
-            seen = run.override_version if override_after is None else override_after
-            override_after = seen
-            left = deadline - loop.time()
-            newer = after is None or run.schedule["version"] > after
+            seen = run.override_version if seen is None else seen
             status = status or run.status
+            left = deadline - loop.time()
             over = left <= 0 or context.notifier.closed
-            if newer or run.override_version != seen or run.status != status or over:
-                return _answer(run)
+            same = run.override_version == seen and run.status == status
+            if over or not same or _newer(run, known):
+                return await anyio.to_thread.run_sync(live, context, run, known.alert_version)
             try:
                 await asyncio.wait_for(changed.wait(), min(left, context.settings.recheck_s))
             except TimeoutError:
                 continue
-
-
-def pin(
-    context: Context,
-    run_id: str,
-    *,
-    alpha: float | None,
-    delta: float | None,
-    reason: str,
-    by: str,
-) -> Document:
-    """Pin alpha, delta or both until somebody lets go; the scheduler goes on underneath.
-
-    Args:
-        context: The service's parts.
-        run_id: The client's name for the run.
-        alpha: Value to pin, or None.
-        delta: Value to pin, or None.
-        reason: Why; not blank.
-        by: Who, as the service knows the caller.
-
-    Raises:
-        NotFoundError: There is no such run.
-        InvalidInputError: A value is outside the guard rails, or nothing is pinned.
-    """
-    override = Override(alpha, delta, reason.strip(), by)
-    document = {"alpha": alpha, "delta": delta, "reason": override.reason, "by": by}
-    return _change_override(context, run_id, override, document)
-
-
-def release(context: Context, run_id: str, *, by: str) -> Document:
-    """Let go of what was pinned; harmless when nothing is.
-
-    Args:
-        context: The service's parts.
-        run_id: The client's name for the run.
-        by: Who, for the trail.
-
-    Raises:
-        NotFoundError: There is no such run.
-    """
-    return _change_override(context, run_id, None, None, by)
 
 
 def history(
@@ -141,6 +106,27 @@ def history(
     return {"schedules": shown, "next_cursor": following}
 
 
+def live(context: Context, run: RunRow, alerts_after: int | None = None) -> Document:
+    """Return what is in force of a run, with its alerts.
+
+    Args:
+        context: The service's parts.
+        run: As it was read.
+        alerts_after: An ``alert_version``; resolved alerts that changed since come too.
+    """
+    with context.store.read() as session:
+        silences = alert_queries.silences_for(session, run.pk, run.project, context.clock())
+        rows = alert_queries.changed_alerts(session, run.pk, alerts_after, MAX_ALERTS)
+    return {
+        "schedule": in_force(run),
+        "override": show_override(run.override),
+        "override_version": run.override_version,
+        "override_step": run.override_step,
+        "alert_version": run.alert_version,
+        "alerts": [alert_document(row, silences) for row in rows],
+    }
+
+
 def _read(context: Context, run_id: str) -> RunRow:
     with context.store.read() as session:
         run = run_queries.find_run(session, run_id)
@@ -149,66 +135,7 @@ def _read(context: Context, run_id: str) -> RunRow:
     return run
 
 
-def _answer(run: RunRow) -> Document:
-    return {
-        "schedule": in_force(run),
-        "override": run.override,
-        "override_version": run.override_version,
-        "override_step": run.override_step,
-    }
-
-
-def _change_override(
-    context: Context,
-    run_id: str,
-    override: Override | None,
-    document: Document | None,
-    by: str = "",
-) -> Document:
-    with context.store.write() as session:
-        run = run_queries.find_run(session, run_id, lock=True)
-        if run is None:
-            raise NotFoundError(f'there is no run "{run_id}"')
-        if override is not None:
-            _check(run, override)
-        if document == run.override:
-            return _answer(run)
-        changed = {
-            "override": document,
-            "override_version": run.override_version + 1,
-            "override_step": None,
-        }
-        run_queries.change_run(session, run.pk, changed)
-        computed = read_schedule(run.schedule)
-        entry = scheduler.apply_override(computed, override)
-        if override is None:
-            who = f" by {by}" if by else ""
-            was = scheduler.apply_override(computed, read_override(run.override)).reason
-            entry = replace(computed, reason=f"released{who}; before: {was}")
-        schedule_queries.add_schedules(
-            session,
-            run.pk,
-            run.attempt,
-            [(entry, False)],
-            event="released" if override is None else "pinned",
-            recorded_at=context.clock(),
-        )
-    context.notifier.notify(run_id)
-    return _answer(_read(context, run_id))
-
-
-def _check(run: RunRow, override: Override) -> None:
-    config = read_config(run.scheduler)
-    both = [("alpha", replace(override, delta=None)), ("delta", replace(override, alpha=None))]
-    # One at a time, so that the answer names the field; pinning nothing at all is alpha's.
-    given = [(name, one) for name, one in both if getattr(one, name) is not None]
-    problems = []
-    for name, one in given or [("alpha", override)]:
-        try:
-            scheduler.check_override(one, config)
-        except SettingError as error:
-            problems.append(
-                FieldProblem(name, str(error).removeprefix(f"{name} "), getattr(one, name))
-            )
-    if problems:
-        raise InvalidInputError(*problems)
+def _newer(run: RunRow, known: Known) -> bool:
+    if known.version is None or run.schedule["version"] > known.version:
+        return True
+    return known.alert_version is not None and run.alert_version > known.alert_version

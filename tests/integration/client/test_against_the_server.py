@@ -92,10 +92,10 @@ def test_an_override_reaches_a_run_between_its_steps_and_is_released(
     run.log_step(accuracy=0.9, entropy=1.0)
     wait_until(lambda: run.stats.confirmed == 1)
     path = f"{server.url}/api/v1/runs/{run.id}/schedule/override"
-    body = {"alpha": 2.5, "reason": "too easy"}
+    body = {"alpha": 2.0, "reason": "too easy"}
     assert httpx.put(path, json=body, trust_env=False).is_success
     wait_until(lambda: run.schedule.source == "override")
-    assert run.schedule.alpha == 2.5
+    assert run.schedule.alpha == 2.0
     assert httpx.delete(path, trust_env=False).is_success
     wait_until(lambda: run.schedule.source == "fade")
     run.finish()
@@ -108,7 +108,7 @@ def test_the_step_at_which_an_override_took_effect_is_known_to_the_server(
     run.log_step(accuracy=0.9, entropy=1.0)
     wait_until(lambda: run.stats.confirmed == 1)
     path = f"{server.url}/api/v1/runs/{run.id}/schedule/override"
-    body = {"alpha": 2.5, "reason": "too easy"}
+    body = {"alpha": 2.0, "reason": "too easy"}
     assert httpx.put(path, json=body, trust_env=False).is_success
     wait_until(lambda: run.schedule.source == "override")
     run.log_step(accuracy=0.9, entropy=1.0)
@@ -117,7 +117,7 @@ def test_the_step_at_which_an_override_took_effect_is_known_to_the_server(
     assert (stored["override_version"], stored["override_step"]) == (1, 1)
     trail = server.get(f"/runs/{run.id}/schedule/history")["schedules"]
     applied = [one["reason"] for one in trail if one["step"] == 1 and "applied" in one["reason"]]
-    assert applied == ["the trainer applied it: alpha 2.5 pinned: too easy"]
+    assert applied == ["the trainer applied it: alpha 2 pinned: too easy"]
 
 
 def test_a_record_that_only_one_side_saw_is_said_to_be_drift(

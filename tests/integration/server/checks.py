@@ -19,6 +19,8 @@ def problem(answer: Any, status: int) -> dict[str, Any]:
 
 
 def stored(api: Api) -> dict[str, int]:
+    """Return how much is in each table, once the jobs that follow have settled."""
+    assert api.context.background.wait_idle(60)
     with api.context.store.read() as session:
         counts = {
             table.name: session.scalar(select(func.count()).select_from(table)) or 0

@@ -8,7 +8,14 @@ from pydantic import BaseModel
 
 from fade_core.records import SCALARS, VECTORS
 from fade_server.main import create_app
-from fade_server.routes import examples, methods_schemas, run_schemas, schemas, transfer_schemas
+from fade_server.routes import (
+    alert_schemas,
+    examples,
+    methods_schemas,
+    run_schemas,
+    schemas,
+    transfer_schemas,
+)
 from fade_server.settings import Settings
 from fadewatch.uploads import read_upload
 from tests.integration.server.api import Api, serve
@@ -68,18 +75,27 @@ def test_the_examples_of_bodies_are_taken_and_those_of_answers_have_their_shape(
     sent: list[tuple[str, str, int, type[BaseModel] | None]] = [
         ("post", "/api/v1/projects/{project}/runs", 201, schemas.OpenedOut),
         ("post", "/api/v1/runs/{run}/steps", 200, schemas.AcceptedOut),
-        ("put", "/api/v1/runs/{run}/schedule/override", 200, schemas.LiveOut),
+        ("put", "/api/v1/runs/{run}/schedule/override", 200, alert_schemas.LiveOut),
         ("get", "/api/v1/runs", 200, schemas.RunsOut),
         ("get", "/api/v1/runs/{run}", 200, schemas.RunOut),
         ("get", "/api/v1/projects", 200, run_schemas.ProjectsOut),
         ("get", "/api/v1/runs/{run}/series", 200, schemas.SeriesOut),
         ("get", "/api/v1/runs/{run}/series.bin", 200, None),
-        ("get", "/api/v1/runs/{run}/schedule", 200, schemas.LiveOut),
+        ("get", "/api/v1/runs/{run}/schedule", 200, alert_schemas.LiveOut),
         ("get", "/api/v1/runs/{run}/schedule/history", 200, schemas.TrailOut),
         ("get", "/api/v1/runs/{run}/weights/{step}", 200, schemas.WeightsOut),
         ("get", "/api/v1/runs/{run}/export", 200, None),
         ("post", "/api/v1/runs/import", 201, transfer_schemas.ImportedOut),
-        ("delete", "/api/v1/runs/{run}/schedule/override", 200, schemas.LiveOut),
+        ("delete", "/api/v1/runs/{run}/schedule/override", 200, alert_schemas.LiveOut),
+        ("post", "/api/v1/runs/{run}/preview", 200, alert_schemas.PreviewOut),
+        ("get", "/api/v1/runs/{run}/diagnosis", 200, alert_schemas.DiagnosisOut),
+        ("get", "/api/v1/runs/{run}/alerts", 200, alert_schemas.AlertsOut),
+        ("get", "/api/v1/alerts", 200, alert_schemas.AlertsOut),
+        ("post", "/api/v1/alerts/{alert}/ack", 200, alert_schemas.AlertOut),
+        ("post", "/api/v1/alerts/{alert}/unack", 200, alert_schemas.AlertOut),
+        ("post", "/api/v1/silences", 201, alert_schemas.SilenceOut),
+        ("get", "/api/v1/silences", 200, alert_schemas.SilencesOut),
+        ("delete", "/api/v1/silences/{silence}", 200, alert_schemas.SilenceOut),
         ("post", "/api/v1/runs/{run}/finish", 200, schemas.RunOut),
         ("get", "/api/v1/runs/{run}/whatif", 200, methods_schemas.WhatIfOut),
         ("get", "/api/v1/runs/{run}/audit", 200, methods_schemas.AuditOfRunOut),
@@ -92,7 +108,9 @@ def test_the_examples_of_bodies_are_taken_and_those_of_answers_have_their_shape(
     assert known == {(m, p) for p, m, _ in _operations(document)}
     for method, path, status, model in sent:
         operation = document["paths"][path][method]
-        url = path.format(project="countdown", run=run, step=0)
+        url = path.format(project="countdown", run=run, step=0, alert=1, silence=1)
+        if path == "/api/v1/runs/{run}/diagnosis":
+            _let_an_alert_fire(api, run)
         query = {"metrics": "accuracy,loss"} if "series" in path else None
         answer = api.request(method.upper(), url, params=query, **_body(operation))
         assert answer.status_code == status, (path, answer.text)
@@ -116,6 +134,12 @@ def test_the_documentation_of_a_batch_names_every_field(document: dict[str, Any]
     described = str(schema)
     assert [name for name in (*SCALARS, *VECTORS) if name not in described] == []
     assert "$ref" not in described
+
+
+def _let_an_alert_fire(api: Api, run: str) -> None:
+    body = {"attempt": 1, "steps": [2, 3], "columns": {"loss": ["NaN", "NaN"]}}
+    assert api.post(f"/api/v1/runs/{run}/steps", json=body).status_code == 200
+    assert api.context.background.wait_idle(20)
 
 
 def _body(operation: dict[str, Any]) -> dict[str, Any]:

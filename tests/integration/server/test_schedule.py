@@ -89,7 +89,10 @@ def test_a_pin_is_in_force_while_the_scheduler_goes_on_underneath(api: Api) -> N
     _send(api, "pinned", 1, records[:1])
     pin = {"delta": 0.5, "reason": " too greedy "}
     live = _call(api, "PUT", "pinned", pin)
-    override = {"alpha": None, "delta": 0.5, "reason": "too greedy", "by": ""}
+    override = {
+        "alpha": None, "delta": 0.5, "reason": "too greedy", "by": "",
+        "at": live["override"]["at"], "expires_at": None, "revert_on": None,
+    }  # fmt: skip
     assert live["override"] == override
     assert (live["schedule"]["delta"], live["schedule"]["source"]) == (0.5, "override")
     answer = _send(api, "pinned", 1, records[1:])
@@ -183,6 +186,8 @@ def test_a_wait_without_news_ends_with_what_there_is(api: Api) -> None:
         "override": None,
         "override_version": 0,
         "override_step": None,
+        "alert_version": 0,
+        "alerts": [],
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fade_core.records import FIELDS, QUANTILE_GRID, SCALARS, VECTORS
+from tests.integration.server.alarms import settle
 from tests.integration.server.api import Api
 from tests.integration.server.conftest import Clock
 
@@ -120,6 +121,7 @@ def test_a_compressed_batch_is_the_same_batch(api: Api) -> None:
 def test_a_batch_that_is_sent_again_changes_nothing(api: Api, clock: Clock) -> None:
     api.open_run("again")
     first = api.send("again", [0, 1, 2], columns={"accuracy": [0.1, 0.2, 0.3]})
+    settle(api)
     before = api.run("again")
     clock.now += 1
     second = api.send("again", [0, 1, 2], columns={"accuracy": [0.9, 0.9, 0.9]})

@@ -150,3 +150,21 @@ def test_an_override_inside_the_guard_rails_is_accepted(
 def test_a_setting_out_of_range_is_refused_by_name(name: str, value: float) -> None:
     with pytest.raises(SettingError, match=name):
         SchedulerConfig(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("alpha", "delta", "wanted"),
+    [
+        (2.6, None, "alpha may change by at most 1 at once, from 1.5 to 2.6 is more; pin 2.5"),
+        (None, 0.4, "delta may change by at most 0.5 at once, from 1 to 0.4 is more; pin 0.5"),
+    ],
+)
+def test_an_override_moves_a_bounded_distance_at_once(
+    alpha: float | None, delta: float | None, wanted: str
+) -> None:
+    used = scheduler.initial(CONFIG)
+    assert (used.alpha, used.delta) == (1.5, 1.0)
+    with pytest.raises(SettingError, match=wanted):
+        scheduler.check_override(Override(alpha, delta, "why"), CONFIG, used)
+    scheduler.check_override(Override(2.5, 0.5, "why"), CONFIG, used)
+    scheduler.check_override(Override(alpha, delta, "why"), CONFIG)
