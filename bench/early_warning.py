@@ -1,21 +1,33 @@
 """How early and how rightly a run's failure is named: our detectors against a naive rule set.
 
     python -m bench.early_warning [--seeds 16] [--longest 20000] [--public ../shared/runs]
+    python -m bench.early_warning --unseen --first-seed 1000     # families of other ranges
+    python -m bench.early_warning --labelled FOLDER              # logs made by another program
 
 Scores every scenario of ``bench/runs.py`` by: seen (any warning after the onset), in time (before
-the failure), cause (in time, by the detector that names it), lead in steps and as a part of the
-time from onset to failure; healthy steps by warnings per 1,000. Intervals are 95 %.
+the failure), cause (in time, by the detector that names it) and leads in steps; healthy steps by
+warnings per 1,000. Intervals are 95 %. Other tools are scored where they are installed
+(``bench/peers.py``), on runs of at most ``--peer-steps``, because some read the whole history again
+and again.
 """
 
 import argparse
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.keys import PUBLIC_RUNS, canonical
-from bench.runs import CAUSE, HEALTHY, Run, make
+from bench import peers
+from bench.keys import PUBLIC_RUNS, TRL, canonical
+from bench.runs import (
+    CAUSE,
+    HEALTHY,
+    Run,
+    draw_family,
+    draw_unseen_family,
+    simulate,
+)
 from fade_core.monitor import Monitor
 
 Record = Mapping[str, Any]
@@ -89,7 +101,20 @@ def _holds(rule: Callable[..., bool], *levels: dict[str, float]) -> bool:
         return False
 
 
-WATCHERS: dict[str, Watcher] = {"fadewatch": ours, "naive": naive}
+OWN: dict[str, Watcher] = {"fadewatch": ours, "naive": naive}
+ROUGH = ("healthy_solved", "c_noisy_healthy")
+"""Not pooled: what a solved run is told (all groups solved) is true, and whether real gradient
+outliers are spikes is a matter of taste. Both have their own row."""
+LABELLED = {
+    "b_entropy_collapse": "entropy_collapse",
+    "e_kl_blowup": "kl_blowup",
+    "f_grad_spikes_divergence": "gradient_instability",
+    "g_zero_variance_saturation": "zero_variance",
+    "h_advantage_heavy_tails": "advantage_tails",
+    "i_sign_imbalance": "sign_imbalance",
+    "j_entropy_explosion": "entropy_explosion",
+}
+"""Scenarios of the second generator to the detector that names their cause."""
 
 
 def score(run: Run, scenario: str, watcher: Watcher) -> Score:
@@ -101,7 +126,7 @@ def score(run: Run, scenario: str, watcher: Watcher) -> Score:
     if run.failure is None:
         return Score(false_alarms, healthy, False, None, None, 0)
     after = [(name, step) for name, _, step in alerts if step >= onset]
-    named = [step for name, step in after if name == CAUSE[scenario]]
+    named = [step for name, step in after if name == (CAUSE | LABELLED)[scenario]]
     return Score(
         false_alarms,
         healthy,
@@ -136,34 +161,57 @@ def median(values: list[int]) -> str:
     return f"{sorted(values)[len(values) // 2]:+d}" if values else "-"
 
 
-def synthetic(seeds: int, longest: int) -> None:
-    """Print one table a watcher over all scenarios."""
-    scores: dict[tuple[str, str], list[Score]] = {}
+class Suite(NamedTuple):
+    """Runs to score, by scenario, and who looks at them.
+
+    Attributes:
+        runs: Scenario and run, in the order of the table.
+        watchers: By name.
+        peer_steps: Longest run that is given to the peers.
+    """
+
+    runs: Iterable[tuple[str, Run]]
+    watchers: Mapping[str, Watcher]
+    peer_steps: int = 1500
+
+
+def generated(seeds: range, longest: int, *, unseen: bool = False) -> Iterator[tuple[str, Run]]:
+    """Simulate every scenario with every seed."""
     for scenario in (*HEALTHY, *CAUSE):
-        for seed in range(seeds):
-            run = make(scenario, seed, longest)
-            for name, watcher in WATCHERS.items():
-                scores.setdefault((name, scenario), []).append(score(run, scenario, watcher))
-    for name in WATCHERS:
+        for seed in seeds:
+            family = draw_unseen_family(seed) if unseen else draw_family(seed, longest)
+            yield scenario, simulate(scenario, seed, family)
+
+
+def labelled(folder: Path, seeds: range) -> Iterator[tuple[str, Run]]:
+    """Read the runs of another generator: JSONL with TRL's keys, and ``labels.json``."""
+    for name, label in sorted(json.loads((folder / "labels.json").read_text()).items()):
+        if label["seed"] in seeds:
+            rows = [json.loads(line) for line in (folder / name).read_text().splitlines()]
+            yield label["scenario"], Run(rows, TRL, label["onset_step"], label["failure_step"])
+
+
+def synthetic(suite: Suite) -> None:
+    """Print one table a watcher over all scenarios."""
+    scores: dict[str, dict[str, list[Score]]] = {name: {} for name in suite.watchers}
+    for scenario, run in suite.runs:
+        for name, watcher in suite.watchers.items():
+            if name in OWN or len(run.rows) <= suite.peer_steps:
+                scores[name].setdefault(scenario, []).append(score(run, scenario, watcher))
+    for name, by_scenario in scores.items():
         print(f"\n{name}\n")
         print("| scenario | seen | in time | cause in time | lead | cause lead | false per 1,000 |")
         print("|---|---|---|---|---|---|---|")
-        for scenario in (*HEALTHY, *CAUSE):
-            print(_row(scenario, scores[name, scenario]))
-        # What a solved run is told (all groups solved) is true; it has its own row.
-        pooled = [
-            each
-            for (who, scenario), rows in scores.items()
-            if who == name and scenario != "healthy_solved"
-            for each in rows
-        ]
+        for scenario, rows in by_scenario.items():
+            print(_row(scenario, rows))
+        pooled = [s for kind, rows in by_scenario.items() if kind not in ROUGH for s in rows]
         events, steps = sum(s.false_alarms for s in pooled), sum(s.healthy_steps for s in pooled)
         print(f"\nfalse alarms per 1,000 of {steps:,} healthy steps: {rate(events, steps)}")
 
 
 def _row(scenario: str, rows: list[Score]) -> str:
     false = rate(sum(s.false_alarms for s in rows), sum(s.healthy_steps for s in rows))
-    if scenario in HEALTHY:
+    if scenario not in CAUSE | LABELLED:
         return f"| {scenario} | | | | | | {false} |"
     leads = [s.lead for s in rows if s.lead is not None]
     causes = [s.cause_lead for s in rows if s.cause_lead is not None]
@@ -178,37 +226,79 @@ def _row(scenario: str, rows: list[Score]) -> str:
     return f"| {scenario} | " + " | ".join(cells) + " |"
 
 
-def public(folder: Path) -> None:
-    """Print, by outcome and family, how many labelled public runs got a critical finding."""
-    table: dict[tuple[str, str], list[tuple[str, dict[str, int]]]] = {}
-    for label in json.loads((folder / "labels.json").read_text()):
+def public(folder: Path, watchers: Mapping[str, Watcher], peer_steps: int = 1500) -> None:
+    """Print how many labelled public runs got a critical finding.
+
+    By outcome for every watcher, of the runs that it was given; by family, with what was found
+    first, for ours.
+    """
+    labels = json.loads((folder / "labels.json").read_text())
+    short = [label for label in labels if label["n_rows"] <= peer_steps]
+    hits = {
+        name: _criticals(folder, labels if name in OWN else short, watcher)
+        for name, watcher in watchers.items()
+    }
+    print(f"\n| outcome | runs | {' | '.join(watchers)} |\n|---|---|{'---|' * len(watchers)}")
+    for outcome in sorted({label["outcome"] for label in labels}):
+        names = [label["name"] for label in labels if label["outcome"] == outcome]
+        given = {who: [name for name in names if name in hits[who]] for who in watchers}
+        counts = [
+            f"{sum(bool(hits[who][n]) for n in given[who])}/{len(given[who])}" for who in given
+        ]
+        print(f"| {outcome} | {len(names)} | {' | '.join(counts)} |")
+    print("\n| outcome | family | runs | critical | which (first step) |\n|---|---|---|---|---|")
+    families: dict[tuple[str, str], list[str]] = {}
+    for label in labels:
+        families.setdefault((label["outcome"], label["family"]), []).append(label["name"])
+    for (outcome, family), names in sorted(families.items()):
+        found = {name: hits["fadewatch"][name] for name in names if hits["fadewatch"][name]}
+        which = "; ".join(
+            f"{name}: " + ", ".join(f"{k} {v}" for k, v in steps.items())
+            for name, steps in found.items()
+        )
+        print(f"| {outcome} | {family} | {len(names)} | {len(found)} | {which} |")
+
+
+def _criticals(
+    folder: Path, labels: Iterable[Mapping[str, Any]], watcher: Watcher
+) -> dict[str, dict[str, int]]:
+    """Return the first step of every critical finding, by run and detector."""
+    found: dict[str, dict[str, int]] = {}
+    for label in labels:
         lines = (folder / label["canon"]).read_text().splitlines()
         rows = [canonical(json.loads(line), PUBLIC_RUNS) for line in lines]
-        critical: dict[str, int] = {}
-        for name, severity, step in ours(row for row in rows if row["step"] is not None):
+        critical = found.setdefault(label["name"], {})
+        for name, severity, step in watcher(row for row in rows if row["step"] is not None):
             if severity == "critical":
                 critical.setdefault(name, step)
-        key = (label["outcome"], label["family"])
-        table.setdefault(key, []).append((label["name"], critical))
-    print("\n| outcome | family | runs | critical | which (first step) |\n|---|---|---|---|---|")
-    for (outcome, family), runs in sorted(table.items()):
-        hit = [(name, found) for name, found in runs if found]
-        which = "; ".join(
-            f"{name}: " + ", ".join(f"{k} {v}" for k, v in found.items()) for name, found in hit
-        )
-        print(f"| {outcome} | {family} | {len(runs)} | {len(hit)} | {which} |")
+    return found
 
 
 def main() -> None:
     """Run the benchmark and print its tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=16)
-    parser.add_argument("--longest", type=int, default=20_000)
-    parser.add_argument("--public", type=Path, default=Path("../shared/runs"))
+    add = parser.add_argument
+    add("--seeds", type=int, default=16)
+    add("--first-seed", type=int, default=0)
+    add("--longest", type=int, default=20_000)
+    add("--unseen", action="store_true", help="families of other ranges")
+    add("--labelled", type=Path, help="folder of logs made by another program")
+    add("--public", type=Path, default=Path("../shared/runs"))
+    add("--peer-steps", type=int, default=1500, help="longest run given to other tools")
     options = parser.parse_args()
-    synthetic(options.seeds, options.longest)
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    watchers = OWN | peers.installed()
+    missing = [name for name in peers.PACKAGES if name not in watchers]
+    print(f"scored: {', '.join(watchers)}; not installed: {', '.join(missing) or 'none'}")
+    if options.labelled:
+        runs = labelled(options.labelled, seeds)
+    else:
+        runs = generated(seeds, options.longest, unseen=options.unseen)
+    synthetic(Suite(runs, watchers, options.peer_steps))
+    if options.unseen or options.labelled:
+        return
     if (options.public / "labels.json").exists():
-        public(options.public)
+        public(options.public, watchers, options.peer_steps)
     else:
         print(f"\nno labelled public runs at {options.public}: not scored")
 

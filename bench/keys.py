@@ -68,7 +68,45 @@ OPENRLHF = {
     "head_rank1_share": "fade_head_rank1_share",
     "held_out": "eval_default_pass1",
 }
+SKYRL = {
+    "entropy": "policy/policy_entropy",
+    "kl_k3": "policy/policy_kl",
+    "grad_norm": "policy/grad_norm",
+    "loss": "policy/final_loss",
+    "learning_rate": "policy/policy_lr",
+    "reward_mean": "reward/avg_raw_reward",
+    "response_length_mean": "generate/avg_num_tokens",
+    "truncated_fraction": "fade/truncated_fraction",
+    "train_infer_abs_logprob_diff": "policy/rollout_train_logprobs_abs_diff_mean",
+    "mass_success": "fade/mass_success",
+    "mass_failure": "fade/mass_failure",
+    "adv_kurtosis": "fade/adv_kurtosis",
+    "zero_variance_fraction": "fade/zero_variance_fraction",
+    "accuracy": "fade/accuracy",
+    "held_out": "eval/all/avg_score",
+}
+SLIME = {
+    "entropy": "train/entropy_loss",
+    "kl_k3": "train/kl_loss",
+    "grad_norm": "train/grad_norm",
+    "loss": "train/loss",
+    "learning_rate": "train/lr-pg_0",
+    "reward_mean": "rollout/raw_reward",
+    "response_length_mean": "rollout/response_len/mean",
+    "truncated_fraction": "rollout/truncated_ratio",
+    "train_infer_abs_logprob_diff": "train/train_rollout_logprob_abs_diff",
+    "mass_success": "fade/mass_success",
+    "mass_failure": "fade/mass_failure",
+    "adv_kurtosis": "fade/adv_kurtosis",
+    "zero_variance_fraction": "fade/zero_variance_fraction",
+    "accuracy": "fade/accuracy",
+    "reward_std": "fade/reward_std",
+    "held_out": "eval/task",
+}
 TRAINERS = {"trl": TRL, "verl": VERL, "openrlhf": OPENRLHF}
+"""Of the families that the detectors' defaults were chosen with."""
+UNSEEN_TRAINERS = {"skyrl": SKYRL, "slime": SLIME}
+"""Of the families that were drawn after the defaults were fixed."""
 
 PUBLIC_RUNS = {
     "entropy": "entropy",

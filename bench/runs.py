@@ -1,6 +1,6 @@
 """Synthetic runs of RL post-training with known onset and failure, in wide families.
 
-Written for the benchmark: rollouts of 24 prompts x 8 binary rewards are simulated at every step,
+Written for the benchmark: rollouts of binary rewards (24 prompts x 8) are simulated at every step,
 so solve rate, zero-variance groups, masses and kurtosis agree with each other. A family is drawn
 at random: length of the run, entropy of a base or an instructed model, trainer and its keys,
 noise, missing signals, speed of the failure.
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.keys import TRAINERS
+from bench.keys import TRAINERS, UNSEEN_TRAINERS
 
 PROMPTS, GROUP = 24, 8
 HEALTHY = ("healthy", "healthy_rough", "healthy_small_batch", "healthy_solved")
@@ -47,6 +47,8 @@ class Family:
         onset: Step of the failure's beginning, as a part of the run.
         pace: Steps from onset to full failure, as a part of the run.
         missing: Canonical fields that are not logged.
+        prompts: Prompts a step.
+        group: Rollouts of each.
     """
 
     steps: int
@@ -56,6 +58,8 @@ class Family:
     onset: float
     pace: float
     missing: frozenset[str]
+    prompts: int = PROMPTS
+    group: int = GROUP
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,25 @@ def draw_family(seed: int, longest: int = 20_000) -> Family:
         onset=chance.uniform(0.4, 0.6),
         pace=chance.uniform(0.2, 0.35),
         missing=frozenset(name for name in OPTIONAL if chance.random() < 0.5),
+    )
+
+
+def draw_unseen_family(seed: int) -> Family:
+    """Draw a family from other ranges, with other trainers' keys and other batch sizes.
+
+    Made after the detectors' defaults were fixed; nothing was chosen by what it showed.
+    """
+    chance = random.Random(f"unseen family {seed}")
+    return Family(
+        steps=int(math.exp(chance.uniform(math.log(120), math.log(4000)))),
+        entropy=math.exp(chance.uniform(math.log(0.05), math.log(4.0))),
+        trainer=chance.choice(sorted(UNSEEN_TRAINERS)),
+        noise=math.exp(chance.uniform(math.log(0.015), math.log(0.08))),
+        onset=chance.uniform(0.3, 0.75),
+        pace=chance.uniform(0.1, 0.4),
+        missing=frozenset(name for name in OPTIONAL if chance.random() < 0.5),
+        prompts=chance.choice((12, 16, 48, 64)),
+        group=chance.choice((4, 16)),
     )
 
 
@@ -182,12 +205,16 @@ def make(scenario: str, seed: int, longest: int = 20_000) -> Run:
     Returns:
         The log and its truth.
     """
-    family = draw_family(seed, longest)
+    return simulate(scenario, seed, draw_family(seed, longest))
+
+
+def simulate(scenario: str, seed: int, family: Family) -> Run:
+    """Simulate one run of a family; see ``make``."""
     order = (*HEALTHY, *CAUSE).index(scenario)
     rng = np.random.default_rng([20261121, order, seed])
     onset = 1 if scenario == "dead" else int(family.onset * family.steps)
     pace = max(40.0, family.pace * min(family.steps, 4000))
-    keys = dict(TRAINERS[family.trainer])
+    keys = dict((TRAINERS | UNSEEN_TRAINERS)[family.trainer])
     rows = []
     for t in range(family.steps):
         state = base(family, t)
@@ -211,10 +238,10 @@ def _observe(
 ) -> dict[str, float]:
     """Simulate the rollouts of one step and add measurement noise."""
     rough = scenario == "healthy_rough"
-    prompts = 8 if scenario == "healthy_small_batch" else PROMPTS
+    prompts = 8 if scenario == "healthy_small_batch" else family.prompts
     mean, spread = min(max(state.accuracy, 1e-4), 1.0 - 1e-4), state.spread
     p_P = rng.beta(mean * spread, (1.0 - mean) * spread, size=prompts)
-    r_PG = (rng.random((prompts, GROUP)) < p_P[:, None]).astype(float)
+    r_PG = (rng.random((prompts, family.group)) < p_P[:, None]).astype(float)
     weights = (r_PG - r_PG.mean(1, keepdims=True)) / (r_PG.std(1, keepdims=True) + 1e-4)
     if state.weight_spread:
         weights = weights * np.exp(state.weight_spread * rng.standard_normal(weights.shape))

@@ -6,7 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from bench.early_warning import median, naive, ours, public, rate, score, share, synthetic
+from bench import peers
+from bench.diagnose import cost, write_log
+from bench.early_warning import (
+    OWN,
+    Suite,
+    generated,
+    labelled,
+    median,
+    naive,
+    ours,
+    public,
+    rate,
+    score,
+    share,
+    synthetic,
+)
 from bench.keys import PUBLIC_RUNS, canonical
 from bench.runs import CAUSE, HEALTHY, make
 from tests.helpers import ROOT
@@ -43,9 +58,10 @@ def test_the_naive_rules_see_what_they_are_for() -> None:
 
 
 def test_the_tables_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    synthetic(1, 200)
+    synthetic(Suite(generated(range(1), 200), OWN))
     printed = capsys.readouterr().out
     assert "| entropy_fall | 1/1" in printed
+    assert printed.count("| healthy_solved |") == len(OWN)
     assert "false alarms per 1,000" in printed
 
 
@@ -63,8 +79,11 @@ def test_public_failures_are_critical_and_healthy_runs_hardly_ever() -> None:
     for label in json.loads((RUNS / "labels.json").read_text()):
         rows = map(json.loads, (RUNS / label["canon"]).read_text().splitlines())
         alerts = ours(canonical(row, PUBLIC_RUNS) for row in rows if row["step"] is not None)
-        critical = any(severity == "critical" for _, severity, _ in alerts)
-        if label["outcome"] in {"failed", "degraded"} and not critical:
+        critical = [step for _, severity, step in alerts if severity == "critical"]
+        # Where an episode is over before the run, it has to be told by then.
+        ends = [each.get("end_step", label["last_step"]) for each in label["labels"]]
+        in_time = critical and critical[0] <= min(ends, default=label["last_step"])
+        if label["outcome"] in {"failed", "degraded"} and not in_time:
             missed.append(label["name"])
         if label["outcome"] in {"healthy", "plateau"} and critical:
             alarmed.append(label["name"])
@@ -80,5 +99,48 @@ def test_a_solved_public_run_is_told_from_a_collapse() -> None:
 
 @needs_runs
 def test_public_runs_are_scored_by_outcome_and_family(capsys: pytest.CaptureFixture[str]) -> None:
-    public(RUNS)
-    assert "| failed | alexchilton | 3 | 3 |" in capsys.readouterr().out
+    public(RUNS, OWN)
+    printed = capsys.readouterr().out
+    assert "| outcome | runs | fadewatch | naive |" in printed
+    assert "| failed | alexchilton | 3 | 3 |" in printed
+
+
+def test_families_of_other_ranges_are_other_families() -> None:
+    (known, other) = (
+        dict(generated(range(1000, 1001), LONGEST, unseen=unseen)) for unseen in (False, True)
+    )
+    assert known.keys() == other.keys()
+    assert all(known[name].rows != other[name].rows for name in known)
+    assert {frozenset(run.keys) for run in known.values()}.isdisjoint(
+        frozenset(run.keys) for run in other.values()
+    )
+
+
+def test_logs_of_another_program_are_read_with_their_labels(tmp_path: Path) -> None:
+    run = make("entropy_fall", 1, LONGEST)
+    rows = ({"step": row["step"], "entropy": row[run.keys["entropy"]]} for row in run.rows)
+    (tmp_path / "b.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    label = {"scenario": "b_entropy_collapse", "onset_step": run.onset, "failure_step": run.failure}
+    (tmp_path / "labels.json").write_text(json.dumps({"b.jsonl": label | {"seed": 4}}))
+    assert list(labelled(tmp_path, range(4))) == []
+    ((scenario, read),) = labelled(tmp_path, range(5))
+    found = score(read, scenario, ours)
+    assert found.cause_lead is not None
+    assert found.cause_lead > 0
+
+
+@pytest.mark.parametrize("name", peers.PACKAGES)
+def test_another_tool_that_is_installed_sees_a_growing_kl(name: str) -> None:
+    if name not in peers.installed():
+        pytest.skip(f"{name} is not installed")
+    run = make("kl_growth", 0, LONGEST)
+    assert score(run, "kl_growth", peers.PACKAGES[name][1]).seen
+
+
+def test_a_long_log_is_diagnosed_in_bounded_time_and_memory(tmp_path: Path) -> None:
+    log = tmp_path / "run.jsonl"
+    write_log(log, 2000, 30)
+    assert len(log.read_text().splitlines()[0].split(",")) == 31
+    cpu_s, peak_mb = cost(log)
+    assert cpu_s < 10.0
+    assert peak_mb < 500.0
