@@ -208,8 +208,8 @@ def test_the_list_tells_of_every_run_by_name(live: Live, clock: Clock) -> None:
     live.send("known", 0)
     again = {"Last-Event-ID": stream.last_id}
     with live.http.stream("GET", "/events?project=p", headers=again) as response:
-        told = Stream(response).events()
-        news = next(one for one in told if one.name == "step" and one.data["run"] == "known")
+        following = Stream(response).events()
+        news = next(one for one in following if one.name == "step" and one.data["run"] == "known")
         assert news.data["last_step"] == 0
     clock.now += 60.0
     with live.http.stream("GET", "/events?project=other") as response:
