@@ -40,7 +40,12 @@ def make_server(app: FastAPI, host: str, port: int) -> Server:
         port: Port to listen on; 0 for a free one.
     """
     config = uvicorn.Config(
-        app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=GRACE_S
+        app,
+        host=host,
+        port=port,
+        log_config=None,  # `configure_logging` has the say
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_S,
     )
     context = getattr(app.state, "context", None)  # a dashboard alone has none
     return Server(config, context.notifier.close if context else lambda: None)

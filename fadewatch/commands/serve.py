@@ -25,12 +25,14 @@ def server(
         fadewatch server --db runs.db --port 9000
         FADEWATCH_API_KEY=... fadewatch server --host 0.0.0.0 --db postgresql+psycopg://...
     """
+    from fade_server.logs import configure_logging  # noqa: PLC0415
     from fade_server.settings import Settings  # noqa: PLC0415
     from fadewatch.compose import service  # noqa: PLC0415
 
     options = {"port": port, "host": host, "database_url": database_url(db)}
     given = {name: value for name, value in options.items() if value is not None}
     settings = Settings.model_validate(Settings().model_dump() | given)
+    configure_logging(settings.log_format, settings.log_level)
     _run(lambda: service(settings, dashboard=dashboard), settings.host, settings.port)
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fade_core.errors import FadeError
+from fade_server.request_id import current_id
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
@@ -118,6 +119,15 @@ def shorten(got: object) -> object:
     return type(got).__name__
 
 
+def reason_of(status: int) -> str:
+    """Return the kind of a problem as one word of ours.
+
+    >>> reason_of(413)
+    'content-too-large'
+    """
+    return _TITLES.get(status, "Refused").lower().replace(" ", "-")
+
+
 def problem_document(
     status: int, detail: str, problems: Sequence[FieldProblem] = ()
 ) -> dict[str, Any]:
@@ -128,13 +138,14 @@ def problem_document(
         detail: What is wrong with this request.
         problems: Each wrong field.
     """
-    title = _TITLES.get(status, "Refused")
     document: dict[str, Any] = {
-        "type": f"urn:fadewatch:problem:{title.lower().replace(' ', '-')}",
-        "title": title,
+        "type": f"urn:fadewatch:problem:{reason_of(status)}",
+        "title": _TITLES.get(status, "Refused"),
         "status": status,
         "detail": detail,
     }
+    if (request_id := current_id()) is not None:
+        document["request_id"] = request_id
     if problems:
         document["errors"] = [
             {"field": one.field, "message": one.message, "got": one.got} for one in problems

@@ -24,15 +24,18 @@ from fade_server.routes import (
     schedule,
     series,
     steps,
+    telemetry,
     transfer,
 )
 from fade_server.routes.bodies import BodyLimit
 from fade_server.routes.docs import restore_nulls
+from fade_server.routes.observing import Observer
 from fade_server.routes.problems import add_problem_handlers
 from fade_server.schema import engine_problem, schema_problem, upgrade_database, upgrade_engine
 from fade_server.services import overrides
 from fade_server.services.background import Background, Job
 from fade_server.services.context import Context
+from fade_server.services.gauges import Gauges
 from fade_server.services.imports import Importer
 from fade_server.services.levels import build_levels, runs_behind
 from fade_server.services.notifier import Notifier
@@ -81,7 +84,13 @@ class Compression(GZipMiddleware):
 
 
 class Service(FastAPI):
-    """FastAPI, with the examples of its documentation as they are written."""
+    """FastAPI that is watched, and whose documentation has the examples as they are written."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the observer around everything, whatever was added by others and when."""
+        context: Context = self.state.context
+        slow_s = context.settings.slow_request_s
+        return Observer(super().build_middleware_stack(), context.telemetry, VERSIONED, slow_s)
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
@@ -130,6 +139,7 @@ def create_app(
         lifespan=_lifespan(context, channel),
     )
     app.state.context = context
+    context.telemetry.registry.register(Gauges(context))
     app.state.importer = importer
     app.state.parts = PARTS if importer is None else (*PARTS, transfer.import_router)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
@@ -138,6 +148,7 @@ def create_app(
     for router in app.state.parts:
         app.include_router(router, prefix=VERSIONED)
     app.include_router(health.router)
+    app.include_router(telemetry.router)
     # A page server that is attached later catches every path that is left; never these.
     app.add_api_route("/api/{rest:path}", _no_such_path, methods=METHODS, include_in_schema=False)
     return app

@@ -1,5 +1,7 @@
 """Everything that can be configured, read once from the environment at start."""
 
+from typing import Literal
+
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -42,6 +44,17 @@ class Settings(BaseSettings):
 
     max_weight_count: int = Field(default=262_144, ge=1)
     """Most raw advantage weights of one step."""
+
+    log_format: Literal["text", "json"] = "text"
+    """Log lines for people, or one JSON object a line for machines; on standard error."""
+
+    log_level: Literal["debug", "info", "warning", "error"] | None = None
+    """Least level that is logged; ``info`` has a line for every request. Without it, ``info`` in
+    JSON and ``warning`` in text."""
+
+    slow_request_s: float = Field(default=1.0, gt=0)
+    """Duration of a request from which on it is logged as a warning, in seconds; waiting for news
+    does not count."""
 
     stale_after_s: float = Field(default=600.0, gt=0)
     """Silence after which a running run is shown as stale, in seconds."""

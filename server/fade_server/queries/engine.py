@@ -73,6 +73,7 @@ def open_engine(url: str, *, connections: int = POOL_SIZE, wait_s: float = POOL_
         max_overflow=0,
         pool_timeout=wait_s,
         pool_pre_ping=not sqlite,
+        hide_parameters=True,  # errors are logged, and what is stored can be secret
         json_serializer=lambda document: orjson.dumps(document).decode(),
         json_deserializer=orjson.loads,
     )

@@ -14,6 +14,7 @@ Responses = dict[int | str, dict[str, Any]]
 
 _REASONS = {
     400: "The body is not JSON.",
+    403: "The key does not have the scope, or is for another project.",
     404: "There is no such thing.",
     409: "It exists already, and is something else.",
     413: "The body is over the limit.",

@@ -150,6 +150,7 @@ PROBLEM: Document = {
     "title": "Invalid input",
     "status": 422,
     "detail": 'columns.acuracy: is not a field of a step record; did you mean "accuracy"?',
+    "request_id": "3f0c2a9d5b6e7f18",
     "errors": [
         {
             "field": "columns.acuracy",

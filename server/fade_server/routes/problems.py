@@ -1,7 +1,6 @@
 """Errors as problem details, RFC 9457: what is wrong, where, and what was wanted."""
 
 import logging
-import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +26,7 @@ from fade_server.errors import (
     shorten,
 )
 from fade_server.queries.engine import is_full
+from fade_server.request_id import current_id
 from fade_server.services.codec import encode
 
 log = logging.getLogger(__name__)
@@ -135,6 +135,6 @@ def _busy(_: Request, error: Exception) -> Response:
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
-    number = secrets.token_hex(6)
-    log.error("error %s at %s %s", number, request.method, request.url.path, exc_info=error)
-    return problem_response(500, f"an error on our side; the server's log names it {number}")
+    name = current_id()
+    log.error("error %s at %s %s", name, request.method, request.url.path, exc_info=error)
+    return problem_response(500, f"an error on our side; the server's log names it {name}")

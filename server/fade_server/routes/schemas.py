@@ -268,4 +268,5 @@ class ProblemOut(BaseModel):
     title: str
     status: int
     detail: str
+    request_id: str | None = None
     errors: list[FieldProblemOut] | None = None

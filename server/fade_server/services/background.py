@@ -50,6 +50,12 @@ class Background:
             self._waiting[run_id] = None
             self._ready.notify_all()
 
+    @property
+    def backlog(self) -> int:
+        """How many runs have work left, with the one at hand."""
+        with self._ready:
+            return len(self._waiting) + self._busy
+
     def wait_idle(self, timeout_s: float) -> bool:
         """Wait until nothing is left to do, and return whether that was so in time."""
         with self._ready:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from fade_server.queries.engine import Store
 from fade_server.services.background import Background
 from fade_server.services.notifier import Notifier
+from fade_server.services.telemetry import Telemetry
 from fade_server.settings import Settings
 
 
@@ -19,6 +20,7 @@ class Context:
         notifier: Wakes requests that wait.
         clock: Seconds since the epoch, UTC.
         background: Told of every change of a run; its jobs follow later.
+        telemetry: Counts what happens.
     """
 
     store: Store
@@ -26,3 +28,4 @@ class Context:
     notifier: Notifier
     clock: Callable[[], float]
     background: Background = field(default_factory=Background)
+    telemetry: Telemetry = field(default_factory=Telemetry)

@@ -96,7 +96,8 @@ async def follow_run(context: Context, run_id: str, last_id: str) -> AsyncIterat
         last_id: ``Last-Event-ID``; anything but one of ours begins with the present state.
     """
     told = read_place(last_id)
-    with context.notifier.listen(run_id) as changed:
+    waiting = context.telemetry.waiting("event_stream")
+    with context.notifier.listen(run_id) as changed, waiting:
         while not context.notifier.closed:
             changed.clear()
             found = await anyio.to_thread.run_sync(_read_run, context, run_id)
@@ -124,7 +125,8 @@ async def follow_runs(context: Context, project: str | None, last_id: str) -> As
     """
     told: dict[int, Place] = {}
     since = read_time(last_id)
-    with context.notifier.listen_any() as listener:
+    waiting = context.telemetry.waiting("event_stream")
+    with context.notifier.listen_any() as listener, waiting:
         if since is None:
             since = await anyio.to_thread.run_sync(_newest, context)
             known = await anyio.to_thread.run_sync(_read_runs, context, set(), since, project)

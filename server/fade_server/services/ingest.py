@@ -1,5 +1,6 @@
 """A checked batch into the store, and the scheduler with it, in one transaction."""
 
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -62,8 +63,11 @@ def ingest(context: Context, run_id: str, batch: StepBatch) -> Accepted:
         NotFoundError: There is no such run.
         InvalidInputError: The run has no such attempt, or would get too many names.
     """
+    begun = time.perf_counter()
     with context.store.write() as session:
         accepted = ingest_in(context, session, run_id, batch)
+    seconds = time.perf_counter() - begun
+    context.telemetry.count_batch(accepted.accepted, accepted.duplicates, seconds)
     if accepted.accepted:
         context.notifier.notify(run_id)
         context.background.changed(run_id)

@@ -1,6 +1,7 @@
 """The live schedule: waiting for it, and its trail."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,10 +69,8 @@ async def wait_for_schedule(context: Context, run_id: str, known: Known, wait_s:
             same = run.override_version == seen and run.status == status
             if over or not same or _newer(run, known):
                 return await anyio.to_thread.run_sync(live, context, run, known.alert_version)
-            try:
+            with suppress(TimeoutError), context.telemetry.waiting("long_poll"):
                 await asyncio.wait_for(changed.wait(), min(left, context.settings.recheck_s))
-            except TimeoutError:
-                continue
 
 
 def history(

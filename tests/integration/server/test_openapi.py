@@ -103,6 +103,7 @@ def test_the_examples_of_bodies_are_taken_and_those_of_answers_have_their_shape(
         ("delete", "/api/v1/runs/{run}", 204, None),
         ("get", "/healthz", 200, schemas.HealthOut),
         ("get", "/readyz", 200, schemas.HealthOut),
+        ("get", "/metrics", 200, None),
     ]
     known = {(m, p) for m, p, _, _ in sent} | STREAMS
     assert known == {(m, p) for p, m, _ in _operations(document)}

@@ -42,8 +42,10 @@ def test_changes_of_a_run_that_waits_are_one(done: list[str]) -> None:
     assert entered.wait(10)
     for _ in range(5):
         background.changed("a")
+    assert background.backlog == 2
     leave.set()
     assert background.wait_idle(10)
+    assert background.backlog == 0
     background.stop()
     assert done == ["a", "a"]
 
