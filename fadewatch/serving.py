@@ -1,43 +1,70 @@
-"""Running an application until a signal ends the process."""
+"""Running an application until a signal ends the process, in good order."""
 
+import asyncio
+import math
+import signal
 import socket
-from collections.abc import Callable
+import time
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
-GRACE_S = 2
-"""How long a request that is being answered may go on after the signal, in seconds."""
+from fade_server.services.context import Context
+
+GRACE_S = 5.0
+"""How long a request that is being answered may go on at the end, in seconds."""
 
 
 class Server(uvicorn.Server):
-    """uvicorn, but who waits for news is answered at once when the process ends.
+    """uvicorn that ends the way an operator wants it.
 
-    uvicorn waits for open requests and tells the application only afterwards: a long poll or a
-    stream of events would hold the process until it is cut off.
+    1. ``/readyz`` says no first, while requests are still taken.
+    2. No new connection is taken, who waits for news is answered, and what is being answered may
+       finish. uvicorn by itself tells the application only after that: a long poll or a stream of
+       events would hold the process until it is cut off.
+    3. The process then ends with status 0, not by the signal: the end is what was asked for.
 
     Args:
         config: Of uvicorn.
-        before_end: Called once, when no new connection is taken any more.
+        context: The service's parts; None for a dashboard alone.
+        drain_s: How long the first of these takes, in seconds.
     """
 
-    def __init__(self, config: uvicorn.Config, before_end: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, context: Context | None, drain_s: float) -> None:
         super().__init__(config)
-        self._before_end = before_end
+        self._context, self._drain_s = context, drain_s
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Begin to end; a second Ctrl-C ends at once."""
+        self.force_exit = self.force_exit or (self.should_exit and sig == signal.SIGINT)
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End, after telling those who wait."""
-        self._before_end()
+        """End, in the order above."""
+        if self._context is not None:
+            self._context.ending.set()
+            await self._drain()
+            self._context.notifier.close()
         await super().shutdown(sockets)
 
+    async def _drain(self) -> None:
+        until = time.monotonic() + self._drain_s
+        while time.monotonic() < until and not self.force_exit:
+            await asyncio.sleep(0.1)
 
-def make_server(app: FastAPI, host: str, port: int) -> Server:
+
+def make_server(
+    app: FastAPI, host: str, port: int, *, drain_s: float = 0.0, grace_s: float = GRACE_S
+) -> Server:
     """Return the server of an application.
 
     Args:
         app: Of ``compose``.
         host: Address to listen on.
         port: Port to listen on; 0 for a free one.
+        drain_s: How long to go on as before at the end, except for ``/readyz``, in seconds.
+        grace_s: How long requests that are being answered may take then, in seconds.
     """
     config = uvicorn.Config(
         app,
@@ -45,7 +72,6 @@ def make_server(app: FastAPI, host: str, port: int) -> Server:
         port=port,
         log_config=None,  # `configure_logging` has the say
         access_log=False,
-        timeout_graceful_shutdown=GRACE_S,
+        timeout_graceful_shutdown=math.ceil(grace_s),
     )
-    context = getattr(app.state, "context", None)  # a dashboard alone has none
-    return Server(config, context.notifier.close if context else lambda: None)
+    return Server(config, getattr(app.state, "context", None), drain_s)

@@ -1,10 +1,15 @@
 """``fadewatch server`` and ``fadewatch dashboard``: the long-running processes."""
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fadewatch.commands.database import Database, database_url
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on; default 127.0.0.1.")]
 
@@ -33,7 +38,9 @@ def server(
     given = {name: value for name, value in options.items() if value is not None}
     settings = Settings.model_validate(Settings().model_dump() | given)
     configure_logging(settings.log_format, settings.log_level)
-    _run(lambda: service(settings, dashboard=dashboard), settings.host, settings.port)
+    times = {"drain_s": settings.drain_s, "grace_s": settings.grace_s}
+    build = partial(service, settings, dashboard=dashboard)
+    _run(build, settings.host, settings.port, **times)
 
 
 def dashboard(
@@ -60,7 +67,7 @@ def dashboard(
     _run(lambda: separate_dashboard(server, host, api_key), host, port)
 
 
-def _run(build: Any, host: str, port: int) -> None:
+def _run(build: "Callable[[], FastAPI]", host: str, port: int, **times: float) -> None:
     from fade_core.errors import FadeError  # noqa: PLC0415
     from fadewatch.serving import make_server  # noqa: PLC0415
 
@@ -70,7 +77,7 @@ def _run(build: Any, host: str, port: int) -> None:
         typer.secho(str(problem), fg="red", err=True)
         raise typer.Exit(2) from problem
     typer.echo(f"Fadewatch is at http://{host}:{port}")
-    running = make_server(app, host, port)
+    running = make_server(app, host, port, **times)
     try:
         running.run()
     except KeyboardInterrupt:

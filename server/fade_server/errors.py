@@ -8,6 +8,7 @@ ServiceError            (FadeError)     base; carries a one-line explanation
 ├── TooLargeError       (ValueError)    413  the body is over the limit
 ├── EncodingError       (ValueError)    415  the body is in an encoding that is not known
 ├── InvalidInputError   (ValueError)    422  fields are wrong; ``problems`` names each
+├── UnavailableError    (RuntimeError)  503  the service cannot do its work now
 └── SchemaError         (RuntimeError)       the database is not at this version's schema
 """
 
@@ -62,6 +63,10 @@ class TooLargeError(ServiceError, ValueError):
 
 class EncodingError(ServiceError, ValueError):
     """The body is in a content encoding that the service does not read."""
+
+
+class UnavailableError(ServiceError, RuntimeError):
+    """The service cannot do its work now."""
 
 
 class SchemaError(ServiceError, RuntimeError):

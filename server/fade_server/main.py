@@ -173,9 +173,10 @@ def _lifespan(
             for chore in chores:
                 chore.start()
             yield
+            grace_s = context.settings.grace_s
             for chore in chores:
-                await anyio.to_thread.run_sync(chore.stop)
-            await anyio.to_thread.run_sync(context.background.stop)
+                await anyio.to_thread.run_sync(chore.stop, grace_s)
+            await anyio.to_thread.run_sync(context.background.stop, grace_s)
             if channel is not None:
                 await anyio.to_thread.run_sync(channel.stop)
         finally:

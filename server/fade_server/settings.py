@@ -56,6 +56,14 @@ class Settings(BaseSettings):
     """Duration of a request from which on it is logged as a warning, in seconds; waiting for news
     does not count."""
 
+    drain_s: float = Field(default=0.0, ge=0)
+    """How long the server goes on as before after it is asked to end, with ``/readyz`` saying no,
+    so that a proxy sends no more, in seconds."""
+
+    grace_s: float = Field(default=5.0, gt=0)
+    """How long requests that are being answered, and then the work at hand behind them, may take
+    to finish at the end, in seconds."""
+
     stale_after_s: float = Field(default=600.0, gt=0)
     """Silence after which a running run is shown as stale, in seconds."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
@@ -142,6 +142,16 @@ class Store:
         """Open a session whose transaction is committed at the end of the block."""
         with self._turn, Session(self._writer) as session, session.begin():
             yield session
+
+    def check_writable(self) -> None:
+        """Do what a change does up to the point where something changes.
+
+        Raises:
+            DBAPIError: The database takes no changes: it is a standby, or read-only.
+        """
+        with self.write() as session:
+            # No row, so that no other process has to wait for this one.
+            session.execute(text("UPDATE runs SET revision = revision WHERE 1 = 0"))
 
     def close(self) -> None:
         """Close every connection."""

@@ -2,14 +2,14 @@
 
 from fastapi import APIRouter, Response
 
-from fade_server.errors import SchemaError
+from fade_server.errors import UnavailableError
 from fade_server.routes import examples
 from fade_server.routes.bodies import ContextDep
 from fade_server.routes.docs import answers
 from fade_server.routes.runs import JSON
 from fade_server.routes.schemas import HealthOut
-from fade_server.schema import engine_problem
 from fade_server.services.codec import encode
+from fade_server.services.readiness import readiness_problem
 
 router = APIRouter(tags=["health"])
 
@@ -22,8 +22,12 @@ async def healthz() -> Response:
 
 @router.get("/readyz", responses=answers(HealthOut, examples.HEALTH, 503))
 def readyz(context: ContextDep) -> Response:
-    """Say whether the database is there and at the schema of this version."""
-    problem = engine_problem(context.store.engine)
+    """Say whether requests are welcome.
+
+    Not while the process is ending, nor while the database is away, takes no changes or is at the
+    schema of another version.
+    """
+    problem = readiness_problem(context)
     if problem is not None:
-        raise SchemaError(problem)
+        raise UnavailableError(problem)
     return Response(encode(examples.HEALTH), media_type=JSON)

@@ -22,6 +22,7 @@ from fade_server.errors import (
     SchemaError,
     ServiceError,
     TooLargeError,
+    UnavailableError,
     problem_document,
     shorten,
 )
@@ -39,6 +40,7 @@ STATUSES: dict[type[ServiceError], int] = {
     TooLargeError: 413,
     EncodingError: 415,
     InvalidInputError: 422,
+    UnavailableError: 503,
     SchemaError: 503,
 }
 

@@ -36,13 +36,20 @@ class Background:
         self._thread = threading.Thread(target=self._work, name="fadewatch-jobs", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """End after the run at hand; what still waits is left to the next start."""
+    def stop(self, timeout_s: float | None = None) -> None:
+        """End after the run at hand; what still waits is left to the next start.
+
+        Args:
+            timeout_s: How long to wait for the run at hand, in seconds; after that it is left to
+                the next start too. None waits for it.
+        """
         with self._ready:
             self._stopping = True
             self._ready.notify_all()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(timeout_s)
+            if self._thread.is_alive():
+                log.warning("the work at hand is left to the next start")
 
     def changed(self, run_id: str) -> None:
         """Say that a run has new records."""

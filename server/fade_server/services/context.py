@@ -1,5 +1,6 @@
 """What every service needs, made once by ``create_app``."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ class Context:
         clock: Seconds since the epoch, UTC.
         background: Told of every change of a run; its jobs follow later.
         telemetry: Counts what happens.
+        ending: Set when the process has been asked to end.
     """
 
     store: Store
@@ -29,3 +31,4 @@ class Context:
     clock: Callable[[], float]
     background: Background = field(default_factory=Background)
     telemetry: Telemetry = field(default_factory=Telemetry)
+    ending: threading.Event = field(default_factory=threading.Event)

@@ -12,7 +12,7 @@ class Periodic:
 
     1. The work begins ``interval_s`` after it last ended, or at once after ``wake``.
     2. Work that raises is logged, and is done again the next time.
-    3. ``stop`` returns after the work at hand.
+    3. ``stop`` returns after the work at hand, or when it has waited long enough.
 
     Args:
         name: Of the thread.
@@ -34,11 +34,15 @@ class Periodic:
         """Begin the next turn now."""
         self._woken.set()
 
-    def stop(self) -> None:
-        """End, and wait for the work at hand."""
+    def stop(self, timeout_s: float | None = None) -> None:
+        """End, and wait for the work at hand.
+
+        Args:
+            timeout_s: Longest wait, in seconds; None for as long as it takes.
+        """
         self._stopping = True
         self._woken.set()
-        self._thread.join()
+        self._thread.join(timeout_s)
 
     def _run(self) -> None:
         while not self._stopping:

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 
-from fade_server.main import create_app
+from fade_server.main import create_app, upgrade_database
 from fade_server.settings import Settings
 from tests.integration.server.api import Api, serve
+from tests.integration.server.conftest import MakeDatabase
 
 
 @pytest.fixture
@@ -53,6 +54,33 @@ def test_readiness_fails_when_the_schema_is_another(api: Api) -> None:
     assert answer.status_code == 503
     assert "9999" in answer.json()["detail"]
     assert api.get("http://127.0.0.1/healthz").json() == {"status": "ok"}
+
+
+def test_readiness_fails_while_the_database_takes_no_changes(make_database: MakeDatabase) -> None:
+    url = make_database()
+    upgrade_database(url)
+    with serve(create_app(Settings(database_url=url)), "http://127.0.0.1") as api:
+        assert api.get("/readyz").status_code == 200
+        engine = api.context.store.engine
+        make_read_only(engine)
+        answer = api.get("/readyz")
+        assert answer.status_code == 503
+        assert "the database takes no changes" in answer.json()["detail"]
+        assert "read" in answer.json()["detail"]
+        assert api.get("/healthz").status_code == 200
+
+
+def make_read_only(engine: Engine) -> None:
+    """Make every connection from now on refuse changes, by the database's own means."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA query_only = ON"))
+    else:
+        name = engine.url.database
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(
+                text(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+            )
+    engine.dispose()
 
 
 def test_nothing_of_a_batch_is_stored_when_its_last_part_fails(api: Api) -> None:

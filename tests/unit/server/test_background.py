@@ -28,6 +28,22 @@ def test_every_changed_run_gets_its_turn(background: Background, done: list[str]
     assert done == ["a", "b"]
 
 
+def test_an_end_does_not_wait_longer_than_it_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def stuck(_: str) -> None:
+        entered.set()
+        leave.wait(10)
+
+    background = Background([stuck])
+    background.start(["a"])
+    assert entered.wait(10)
+    background.stop(0.01)
+    assert "left to the next start" in caplog.text
+    leave.set()
+    background.stop()
+
+
 def test_changes_of_a_run_that_waits_are_one(done: list[str]) -> None:
     entered, leave = threading.Event(), threading.Event()
 
