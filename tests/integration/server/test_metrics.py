@@ -7,14 +7,13 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import insert, text
+from sqlalchemy import text
 
 from fade_server.access import Caller
 from fade_server.main import create_app
-from fade_server.queries.runs import find_run
 from fade_server.settings import Settings
-from fade_server.tables import alerts
 from tests.conftest import wait_until
+from tests.integration.server import alarms
 from tests.integration.server.api import Api, serve
 from tests.integration.server.live import serve_live
 
@@ -81,22 +80,15 @@ def test_what_the_store_holds_is_counted_when_asked(own: Api) -> None:
     own.open_run("a")
     own.open_run("b")
     own.post("/runs/b/finish", json={"attempt": 1, "status": "finished"})
-    with own.context.store.write() as session:
-        run = find_run(session, "a")
-        assert run is not None
-        row = {
-            "run_pk": run.pk, "detector": "entropy_collapse", "severity": "critical",
-            "onset_step": 1, "first_step": 1, "last_step": 2, "finding": {}, "created_at": 0.0,
-            "updated_at": 0.0, "version": 1,
-        }  # fmt: skip
-        for state in ("firing", "firing", "resolved"):
-            session.execute(insert(alerts).values(row | {"state": state}))
-    assert own.context.background.wait_idle(30)
+    alarms.send(own, "a", alarms.losses([alarms.NAN] * 3))
+    own.open_run("c")
+    alarms.send(own, "c", alarms.losses([alarms.NAN] * 3))
+    alarms.send(own, "c", alarms.losses([0.1] * 30, start=3))
     series = read(own)
     assert series["fadewatch_background_backlog"] == 0
-    assert series["fadewatch_runs status=running"] == 1
+    assert series["fadewatch_runs status=running"] == 2
     assert series["fadewatch_runs status=finished"] == 1
-    assert series["fadewatch_alerts_open severity=critical state=firing"] == 2
+    assert series["fadewatch_alerts_open severity=critical state=firing"] == 1
     assert not any("state=resolved" in name for name in series)
     assert series["fadewatch_store_up"] == 1
     assert series["fadewatch_database_connections_in_use"] == 0
