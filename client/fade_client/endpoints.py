@@ -228,7 +228,7 @@ def _read(response: httpx.Response) -> Reply:
         raise RunUnknown(reason)
     # A wrong key or a wrong address is put right by a person; the records can wait for that.
     away = Unavailable(reason)
-    away.retry_after_s = _retry_after_s(response.headers.get("Retry-After", ""))
+    away.retry_after_s = retry_after_s(response.headers.get("Retry-After", ""))
     raise away
 
 
@@ -247,7 +247,8 @@ def _detail(response: httpx.Response) -> str:
     return "; ".join(filter(None, parts))[:2000]
 
 
-def _retry_after_s(value: str) -> float:
+def retry_after_s(value: str) -> float:
+    """Return how long a ``Retry-After`` asks to wait, in seconds; 0 where it is none."""
     if value.isdigit():
         seconds = float(value)
     else:

@@ -27,6 +27,8 @@ MODULES = [
     "adapters.slime",
     "adapters.swift",
     "adapters.verl.tracking",
+    "api",
+    "api.series",
     "courier",
     "endpoints",
     "errors",
