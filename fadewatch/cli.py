@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from fadewatch.commands import audit, database, demo, diagnose, import_, serve, spool, whatif
+from fadewatch.commands import audit, database, demo, diagnose, import_, keys, serve, spool, whatif
 
 app = typer.Typer(
     name="fadewatch",
@@ -24,6 +24,7 @@ app.command("diagnose", rich_help_panel="Start here")(diagnose.diagnose)
 app.command("server", rich_help_panel="Service")(serve.server)
 app.command("dashboard", rich_help_panel="Service")(serve.dashboard)
 app.add_typer(database.app, name="db", rich_help_panel="Service")
+app.add_typer(keys.app, name="keys", rich_help_panel="Service")
 app.add_typer(audit.app, name="audit", rich_help_panel="What does my method do?")
 app.command("whatif", rich_help_panel="What does my method do?")(whatif.whatif)
 app.command("import", rich_help_panel="Records of a trainer")(import_.import_)

@@ -1,36 +1,29 @@
 """The composition root: the service and the dashboard put together into one application."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import httpx
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
-from pydantic import SecretStr
+from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fade_dashboard.api import ApiClient
 from fade_dashboard.app import content_security_policy, create_dashboard
 from fade_server.main import create_app
-from fade_server.security import KeyGate, check_bind
+from fade_server.schema import engine_problem
+from fade_server.security import KeyGate, Limits, check_bind, guard, is_loopback
+from fade_server.services.keys import has_admin_key
 from fade_server.settings import Settings
 from fadewatch.uploads import read_upload
-
-FORWARDED_UP = (
-    "accept", "accept-encoding", "content-encoding", "content-type", "if-none-match",
-    "last-event-id",
-)  # fmt: skip
-FORWARDED_DOWN = (
-    "cache-control", "content-disposition", "content-encoding", "content-type", "etag", "vary",
-    "www-authenticate", "x-accel-buffering",
-)  # fmt: skip
+from fadewatch.visitors import UpstreamDoor, pass_on_to, visitors_client
 
 
 def service(settings: Settings, *, dashboard: bool = True) -> FastAPI:
     """Build the service, and the dashboard on top of it.
 
-    The dashboard reads the HTTP API like everybody else; it only skips the network.
+    The dashboard reads the HTTP API like everybody else, with the rights of whoever looks at it;
+    it only skips the network.
 
     Args:
         settings: Where to listen, what to store, whom to let in.
@@ -43,42 +36,39 @@ def service(settings: Settings, *, dashboard: bool = True) -> FastAPI:
         FadeError: The address is not loopback and there is no key, or the store's schema is
             behind.
     """
-    check_bind(settings.host, settings.api_key)
     app = create_app(settings, importer=read_upload)
+    if not is_loopback(settings.host):
+        check_bind(settings.host, settings.api_key is not None or _has_admin_key(app))
     if dashboard:
-        # Compressing what never leaves the process would only cost time.
-        headers = _bearer(settings.api_key) | {"accept-encoding": "identity"}
-        inside = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1", headers=headers
+        inside = visitors_client(
+            transport=httpx.ASGITransport(app=app),
+            base_url="http://127.0.0.1",
+            # Compressing what never leaves the process would only cost time.
+            headers={"accept-encoding": "identity"},
         )
         api = ApiClient(inside)
         policy = content_security_policy(create_dashboard(app, api))
         app.add_middleware(PagePolicy, policy=policy)
-    app.add_middleware(KeyGate, api_key=settings.api_key)
+    guard(app, settings)
     return app
 
 
-def separate_dashboard(server: str, host: str, api_key: str | None) -> FastAPI:
+def separate_dashboard(server: str, host: str) -> FastAPI:
     """Build a dashboard that stands in front of a service elsewhere.
 
-    The browser talks to this process alone, which passes ``/api/v1`` on; so the service's key
-    stays here and no cross-origin rule is needed.
+    The browser talks to this process alone, which passes the API and the login on; so no
+    cross-origin rule is needed. Keys stay with the service: it is asked who a visitor is, and
+    while it has no keys, this process too serves this machine only.
 
     Args:
         server: Base URL of the service.
         host: Address this process listens on.
-        api_key: Key of the service, and password of this page; None for neither.
 
     Returns:
         The application.
-
-    Raises:
-        FadeError: The address is not loopback and there is no key.
     """
-    key = SecretStr(api_key) if api_key else None
-    check_bind(host, key)
     # Longer than the service's longest poll.
-    upstream = httpx.AsyncClient(base_url=server, headers=_bearer(key), timeout=35.0)
+    upstream = visitors_client(base_url=server, timeout=35.0)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -91,57 +81,25 @@ def separate_dashboard(server: str, host: str, api_key: str | None) -> FastAPI:
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.api_route(
-        "/api/{path:path}",
-        methods=["GET", "PUT", "PATCH", "POST", "DELETE"],
-        include_in_schema=False,
-    )
-    async def pass_on(path: str, request: Request) -> Response:
-        sent = {name: request.headers[name] for name in FORWARDED_UP if name in request.headers}
-        try:
-            asked = upstream.build_request(
-                request.method,
-                f"/api/{path}",
-                params=httpx.QueryParams(request.url.query),
-                headers=sent,
-                content=await request.body(),
-            )
-            answer = await upstream.send(asked, stream=True)
-        except httpx.TransportError:
-            problem = {
-                "title": "Bad Gateway",
-                "status": 502,
-                "detail": f"{server} is not reachable",
-            }
-            return JSONResponse(problem, 502, media_type="application/problem+json")
-        kept = {name: answer.headers[name] for name in FORWARDED_DOWN if name in answer.headers}
-        return StreamingResponse(_as_it_comes(answer), answer.status_code, kept)
-
+    pass_on_to(app, upstream)
     policy = content_security_policy(create_dashboard(app, ApiClient(upstream)))
     app.add_middleware(PagePolicy, policy=policy)
-    app.add_middleware(KeyGate, api_key=key)
+    app.add_middleware(
+        KeyGate,
+        door=UpstreamDoor(upstream),
+        limits=Limits(Settings()),
+        local_only=is_loopback(host),
+    )
     return app
 
 
-async def _as_it_comes(answer: httpx.Response) -> AsyncIterator[bytes]:
-    """Yield a body piece by piece: events have no end, and an export may be large."""
-    events = answer.headers.get("content-type", "").startswith("text/event-stream")
-    # A browser comes back to a stream that ends; a file that is cut must not look whole.
-    ends = (httpx.TransportError,) if events else ()
-    try:
-        with suppress(*ends):
-            async for piece in answer.aiter_raw():
-                yield piece
-    finally:
-        await answer.aclose()
-
-
-def _bearer(api_key: SecretStr | None) -> dict[str, str]:
-    return {"authorization": f"Bearer {api_key.get_secret_value()}"} if api_key else {}
+def _has_admin_key(app: FastAPI) -> bool:
+    context = app.state.context
+    return engine_problem(context.store.engine) is None and has_admin_key(context)
 
 
 class PagePolicy:
-    """Send the dashboard's Content-Security-Policy with every page.
+    """Send the dashboard's Content-Security-Policy with every page that has none of its own.
 
     Args:
         app: The application inside.
@@ -159,7 +117,7 @@ class PagePolicy:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 if headers.get("content-type", "").startswith("text/html"):
-                    headers["content-security-policy"] = self._policy
+                    headers.setdefault("content-security-policy", self._policy)
             await send(message)
 
         await self._app(scope, receive, with_policy)

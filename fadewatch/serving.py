@@ -55,7 +55,13 @@ class Server(uvicorn.Server):
 
 
 def make_server(
-    app: FastAPI, host: str, port: int, *, drain_s: float = 0.0, grace_s: float = GRACE_S
+    app: FastAPI,
+    host: str,
+    port: int,
+    proxies: str | None = None,
+    *,
+    drain_s: float = 0.0,
+    grace_s: float = GRACE_S,
 ) -> Server:
     """Return the server of an application.
 
@@ -63,6 +69,8 @@ def make_server(
         app: Of ``compose``.
         host: Address to listen on.
         port: Port to listen on; 0 for a free one.
+        proxies: Addresses whose ``X-Forwarded`` headers are believed, with commas; None for none,
+            as anybody can write them.
         drain_s: How long to go on as before at the end, except for ``/readyz``, in seconds.
         grace_s: How long requests that are being answered may take then, in seconds.
     """
@@ -73,5 +81,8 @@ def make_server(
         log_config=None,  # `configure_logging` has the say
         access_log=False,
         timeout_graceful_shutdown=math.ceil(grace_s),
+        proxy_headers=proxies is not None,
+        forwarded_allow_ips=proxies,
+        server_header=False,
     )
     return Server(config, getattr(app.state, "context", None), drain_s)

@@ -120,6 +120,13 @@ def register(app: Dash, api: ApiClient, base: str) -> None:
     in_browser(app, "closeNavbar", Output("burger", "opened"), Input("url", "pathname"))
     in_browser(
         app,
+        "whoAmI",
+        Output("log-out", "children"),
+        Output("log-out", "className"),
+        Input("shell-base", "id"),
+    )
+    in_browser(
+        app,
         "copyLink",
         Output("copy", "children"),
         Input("copy", "n_clicks"),
@@ -183,13 +190,14 @@ def _header(base: str) -> html.Div:
         title="All runs",
     )
     dark = dmc.Switch(id="dark", size="sm", label="Dark", checked=False)
+    leave = html.A(id="log-out", href="/logout", className="hidden")
     copy = dmc.Button("Copy link", id="copy", size="xs", variant="default", className="copy")
     keys = html.Button(
         "?", type="button", className="button keys", title="Keyboard shortcuts",
         **acts("help"), **named("Keyboard shortcuts"),
     )  # fmt: skip
     return html.Div(
-        [burger, home, crumbs, html.Div([copy, _export(), keys, dark], className="right")],
+        [burger, home, crumbs, html.Div([copy, _export(), keys, dark, leave], className="right")],
         className="head",
     )
 

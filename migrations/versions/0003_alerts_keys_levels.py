@@ -39,6 +39,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_keys"),
     )
     op.create_table(
+        "secrets",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("value", sa.String(length=128), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_secrets"),
+    )
+    op.create_table(
         "retention",
         sa.Column("project", sa.String(length=256), nullable=False),
         sa.Column("weights_days", sa.Double(), nullable=True),
@@ -180,6 +186,7 @@ def downgrade() -> None:
     op.drop_table("alerts")
     op.drop_table("sinks")
     op.drop_table("retention")
+    op.drop_table("secrets")
     op.drop_table("keys")
     op.drop_index("ix_audit_at", table_name="audit")
     op.drop_table("audit")

@@ -18,16 +18,27 @@ class Caller:
         name: For the audit trail.
         scopes: What they may do.
         project: The only project they may see; None for all.
+        key_id: Of the key they presented; empty when no key is needed.
+        login: Whether a session of the dashboard brought them here, which they can leave.
     """
 
     name: str
     scopes: frozenset[AccessScope] = SCOPES
     project: str | None = None
+    key_id: str = ""
+    login: bool = False
 
-    def may(self, scope: AccessScope) -> bool:
-        """Return whether the caller has a scope; ``admin`` has them all."""
-        return scope in self.scopes or "admin" in self.scopes
+    def may(self, *scopes: AccessScope) -> bool:
+        """Return whether the caller has one of these scopes; ``admin`` has them all."""
+        return "admin" in self.scopes or any(scope in self.scopes for scope in scopes)
 
     def sees(self, project: str) -> bool:
         """Return whether the caller may know of a project."""
         return self.project in (None, project)
+
+
+LOCAL_USER = Caller("local user")
+"""Whoever is at this machine, while no key was ever needed."""
+
+NOBODY = Caller("", frozenset())
+"""Whoever asks for what is open to everyone."""

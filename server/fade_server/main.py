@@ -12,13 +12,14 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fade_server.errors import SchemaError
 from fade_server.queries.channel import Channel
 from fade_server.queries.engine import Store
 from fade_server.routes import (
     alerts,
     events,
     health,
+    keys,
+    login,
     methods,
     runs,
     schedule,
@@ -28,10 +29,11 @@ from fade_server.routes import (
     transfer,
 )
 from fade_server.routes.bodies import BodyLimit
-from fade_server.routes.docs import restore_nulls
+from fade_server.routes.docs import restore_nulls, say_who_may
 from fade_server.routes.observing import Observer
 from fade_server.routes.problems import add_problem_handlers
-from fade_server.schema import engine_problem, schema_problem, upgrade_database, upgrade_engine
+from fade_server.schema import prepare_engine, schema_problem, upgrade_database
+from fade_server.security import KeyDoor, Limits
 from fade_server.services import overrides
 from fade_server.services.background import Background, Job
 from fade_server.services.context import Context
@@ -64,6 +66,7 @@ PARTS = (
     events.router,
     transfer.router,
     methods.router,
+    keys.router,
 )
 
 
@@ -97,6 +100,8 @@ class Service(FastAPI):
         document = super().openapi()
         for router in self.state.parts:
             restore_nulls(document, VERSIONED, router)
+            say_who_may(document, VERSIONED, router)
+        say_who_may(document, "", telemetry.router)
         return document
 
 
@@ -106,7 +111,7 @@ def create_app(
     clock: Callable[[], float] = time.time,
     importer: Importer | None = None,
 ) -> FastAPI:
-    """Return the service; the gate of ``security`` goes in front of it.
+    """Return the service; ``security.guard`` puts the gate in front of it.
 
     The database is opened when the application starts: an embedded one is upgraded, and one
     that is behind stops the start.
@@ -129,6 +134,7 @@ def create_app(
     notifier = Notifier(None if channel is None else channel.send)
     context = Context(store, settings, notifier, clock, Background(jobs))
     jobs += [partial(job, context) for job in JOBS]
+    door = KeyDoor(store, settings, clock)
     app = Service(
         title="Fadewatch",
         summary="Training dynamics of reinforcement-learning post-training.",
@@ -136,10 +142,12 @@ def create_app(
         openapi_url="/api/openapi.json",
         docs_url=None,  # its page loads scripts from elsewhere, which ours may not
         redoc_url=None,
-        lifespan=_lifespan(context, channel),
+        lifespan=_lifespan(context, channel, door),
     )
     app.state.context = context
     context.telemetry.registry.register(Gauges(context))
+    app.state.door = door
+    app.state.limits = Limits(settings)
     app.state.importer = importer
     app.state.parts = PARTS if importer is None else (*PARTS, transfer.import_router)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
@@ -149,6 +157,7 @@ def create_app(
         app.include_router(router, prefix=VERSIONED)
     app.include_router(health.router)
     app.include_router(telemetry.router)
+    app.include_router(login.router)
     # A page server that is attached later catches every path that is left; never these.
     app.add_api_route("/api/{rest:path}", _no_such_path, methods=METHODS, include_in_schema=False)
     return app
@@ -159,12 +168,12 @@ async def _no_such_path(rest: str) -> None:
 
 
 def _lifespan(
-    context: Context, channel: Channel | None
+    context: Context, channel: Channel | None, door: KeyDoor
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
-            await anyio.to_thread.run_sync(_prepare, context.store)
+            await anyio.to_thread.run_sync(prepare_engine, context.store.engine)
             behind = await anyio.to_thread.run_sync(runs_behind, context)
             context.background.start(behind)
             if channel is not None:
@@ -180,6 +189,7 @@ def _lifespan(
             if channel is not None:
                 await anyio.to_thread.run_sync(channel.stop)
         finally:
+            await door.keyring.finish()
             context.store.close()
 
     return lifespan
@@ -196,12 +206,3 @@ def _chores(context: Context) -> tuple[Periodic, ...]:
         Periodic("fadewatch-sweep", settings.sweep_s, sweep),
         Periodic("fadewatch-overrides", settings.tick_s, partial(overrides.expire_due, context)),
     )
-
-
-def _prepare(store: Store) -> None:
-    problem = engine_problem(store.engine)
-    if problem is not None and store.engine.dialect.name == "sqlite":
-        upgrade_engine(store.engine)
-        problem = engine_problem(store.engine)
-    if problem is not None:
-        raise SchemaError(problem)

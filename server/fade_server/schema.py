@@ -41,6 +41,20 @@ def upgrade_engine(engine: Engine) -> None:
         raise SchemaError(engine_problem(engine) or str(error)) from error
 
 
+def prepare_engine(engine: Engine) -> None:
+    """Upgrade an embedded database; make sure that any other is at the schema of this version.
+
+    Raises:
+        SchemaError: It is not, or was written by a newer version.
+    """
+    problem = engine_problem(engine)
+    if problem is not None and engine.dialect.name == "sqlite":
+        upgrade_engine(engine)
+        problem = engine_problem(engine)
+    if problem is not None:
+        raise SchemaError(problem)
+
+
 def engine_problem(engine: Engine) -> str | None:
     """Return why a database cannot be used by this version, or None."""
     with engine.connect() as connection:

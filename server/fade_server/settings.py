@@ -1,9 +1,21 @@
 """Everything that can be configured, read once from the environment at start."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from limits import parse_many
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _rate(text: str) -> str:
+    try:
+        parse_many(text)
+    except ValueError as error:
+        raise ValueError('must be a rate such as "100/second" or "20/minute"') from error
+    return text
+
+
+RateLimit = Annotated[str, AfterValidator(_rate)]
 
 
 class Settings(BaseSettings):
@@ -22,13 +34,37 @@ class Settings(BaseSettings):
     """SQLAlchemy URL of the store: a SQLite file or PostgreSQL; ``~`` is expanded."""
 
     host: str = "127.0.0.1"
-    """Address to listen on; anything but loopback needs ``api_key``."""
+    """Address to listen on; anything but loopback needs ``api_key`` or an admin key."""
 
     port: int = Field(default=8765, ge=1, le=65535)
     """Port to listen on."""
 
     api_key: SecretStr | None = Field(default=None, min_length=8)
-    """Key that clients and browsers present; without one only this machine is served."""
+    """Key with every scope, beside those of ``fadewatch keys``; without any key only this machine
+    is served."""
+
+    password: SecretStr | None = Field(default=None, min_length=12)
+    """Password that logs in to the dashboard with the scopes read and control."""
+
+    secret_key: SecretStr | None = Field(default=None, min_length=32)
+    """Signs the dashboard's sessions; without one the service makes and keeps its own."""
+
+    session_hours: float = Field(default=12.0, gt=0, le=24 * 90)
+    """How long a login to the dashboard lasts."""
+
+    request_limit: RateLimit = "100/second"
+    """Most requests of one key, as ``N/second``, ``N/minute`` or ``N/hour``."""
+
+    ingest_limit: RateLimit = "2000/second"
+    """The same for batches of steps and for waiting for a schedule."""
+
+    guess_limit: RateLimit = "20/minute"
+    """Most wrong keys and passwords from one address; then only keys of ``fadewatch keys`` are
+    let in from there."""
+
+    forwarded_allow_ips: str | None = None
+    """Addresses of proxies whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed, with
+    commas; ``*`` for any. Without it these headers are ignored."""
 
     max_body_bytes: int = Field(default=64 * 2**20, ge=1024)
     """Largest request body, both as sent and after decompression."""

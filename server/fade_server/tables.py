@@ -284,6 +284,14 @@ keys = Table(
     Column("used_at", Double),
 )
 
+secrets = Table(
+    "secrets",
+    metadata,
+    # session_signing: where there is no file beside the database to keep it in.
+    Column("name", String(64), primary_key=True),
+    Column("value", String(128), nullable=False),
+)
+
 audit = Table(
     "audit",
     metadata,

@@ -28,7 +28,7 @@ def test_it_has_the_three_services_published_on_loopback_only() -> None:
 
 def test_no_secret_has_a_default() -> None:
     for service in COMPOSE.values():
-        for name, value in service["environment"].items():
+        for name, value in service.get("environment", {}).items():
             if name.endswith(("_KEY", "_PASSWORD")):
                 assert ":?" in value, f"{name} must be given"
 

@@ -7,26 +7,54 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from fade_server.errors import PROBLEM_MEDIA_TYPE
+from fade_server.routes.access import scopes_of
 from fade_server.routes.examples import PROBLEM
 from fade_server.routes.schemas import ProblemOut
+from fade_server.services.sessions import SESSION_COOKIE, TOKEN_COOKIE, TOKEN_HEADER
 
 Responses = dict[int | str, dict[str, Any]]
 
 _REASONS = {
     400: "The body is not JSON.",
-    403: "The key does not have the scope, or is for another project.",
+    401: "There is no key, or a wrong one.",
+    403: "The key lacks the scope, or the request comes from a page of another origin.",
     404: "There is no such thing.",
     409: "It exists already, and is something else.",
     413: "The body is over the limit.",
     415: "The body is in an encoding that is not known.",
     422: "Fields are wrong; `errors` names each.",
+    429: "Too many requests; `Retry-After` says how many seconds to wait.",
     503: "The database does not answer.",
     507: "The disk of the database is full.",
 }
 
 
+BY_THE_GATE = (401, 403, 429)
+"""What every operation that needs a key may answer."""
+
+
+SECURITY_SCHEMES = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key. Without any key the service serves this machine only.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": SESSION_COOKIE,
+        "description": f"A login to the dashboard; a change repeats the cookie `{TOKEN_COOKIE}` "
+        f"in the header `{TOKEN_HEADER}`.",
+    },
+}
+
+
 def answers(
-    model: type[BaseModel], example: dict[str, Any], *codes: int, status: int = 200
+    model: type[BaseModel],
+    example: dict[str, Any],
+    *codes: int,
+    status: int = 200,
+    everyone: bool = False,
 ) -> Responses:
     """Return the documentation of what an operation answers.
 
@@ -35,20 +63,26 @@ def answers(
         example: One.
         codes: Statuses of the problems that it may answer.
         status: Status of a good answer.
+        everyone: Whether it is served without a key.
     """
     good = {"model": model, "content": {"application/json": {"example": example}}}
-    return {status: good} | problems(*codes)
+    return {status: good} | problems(*codes, everyone=everyone)
 
 
-def problems(*codes: int) -> Responses:
-    """Return the documentation of the problems that an operation may answer, by status."""
+def problems(*codes: int, everyone: bool = False) -> Responses:
+    """Return the documentation of the problems that an operation may answer, by status.
+
+    Args:
+        codes: Statuses.
+        everyone: Whether it is served without a key.
+    """
     schema = inlined(ProblemOut)
     return {
         code: {
             "description": _REASONS[code],
             "content": {PROBLEM_MEDIA_TYPE: {"schema": schema, "example": PROBLEM}},
         }
-        for code in codes
+        for code in sorted({*codes, *(() if everyone else BY_THE_GATE)})
     }
 
 
@@ -79,6 +113,25 @@ def restore_nulls(document: dict[str, Any], prefix: str, router: APIRouter) -> N
             for code, answer in route.responses.items():
                 for media_type, content in answer.get("content", {}).items():
                     documented[str(code)]["content"][media_type]["example"] = content["example"]
+
+
+def say_who_may(document: dict[str, Any], prefix: str, router: APIRouter) -> None:
+    """Say how a caller proves who they are, and which scopes each operation needs.
+
+    Args:
+        document: The OpenAPI document; changed in place.
+        prefix: Of the router's paths.
+        router: Whose operations name their scopes.
+    """
+    document.setdefault("components", {})["securitySchemes"] = SECURITY_SCHEMES
+    for route in router.routes:
+        if isinstance(route, APIRoute) and (scopes := scopes_of(route.dependencies)) is not None:
+            for method in route.methods or ():
+                operation = document["paths"][prefix + route.path][method.lower()]
+                # Any one scheme, and of its scopes any one: OpenAPI's list would mean all.
+                operation["security"] = [
+                    {scheme: [scope]} for scheme in SECURITY_SCHEMES for scope in scopes
+                ] or [{scheme: []} for scheme in SECURITY_SCHEMES]
 
 
 def inlined(model: type[BaseModel]) -> dict[str, Any]:

@@ -60,7 +60,7 @@ async def follow_run(
 @router.get(
     "/events",
     response_class=EventSourceResponse,
-    responses=_stream(examples.LIST_EVENTS, 422, 503),
+    responses=_stream(examples.LIST_EVENTS, 404, 422, 503),
     dependencies=[needs("read")],
 )
 async def follow_runs(

@@ -14,13 +14,13 @@ from fade_server.services.readiness import readiness_problem
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", responses=answers(HealthOut, examples.HEALTH))
+@router.get("/healthz", responses=answers(HealthOut, examples.HEALTH, everyone=True))
 async def healthz() -> Response:
     """Say that the process answers; asks nothing of the database."""
     return Response(encode(examples.HEALTH), media_type=JSON)
 
 
-@router.get("/readyz", responses=answers(HealthOut, examples.HEALTH, 503))
+@router.get("/readyz", responses=answers(HealthOut, examples.HEALTH, 503, everyone=True))
 def readyz(context: ContextDep) -> Response:
     """Say whether requests are welcome.
 

@@ -29,6 +29,7 @@ Text = Annotated[str, Query(max_length=256)]
 @router.post(
     "/projects/{project}/runs",
     status_code=201,
+    dependencies=[needs("ingest")],
     responses=answers(OpenedOut, examples.OPENED, 400, 409, 413, 422, 503, 507, status=201)
     | {200: {"model": OpenedOut, "content": {JSON: {"example": examples.OPENED}}}},
 )
@@ -64,7 +65,9 @@ def open_run(
 
 
 @router.post(
-    "/runs/{run}/finish", responses=answers(RunOut, examples.RUN, 400, 404, 413, 422, 503, 507)
+    "/runs/{run}/finish",
+    dependencies=[needs("ingest")],
+    responses=answers(RunOut, examples.RUN, 400, 404, 413, 422, 503, 507),
 )
 def finish_run(
     run: RunPath,
@@ -77,7 +80,9 @@ def finish_run(
 
 
 @router.get(
-    "/runs", responses=answers(RunsOut, examples.RUNS, 422, 503), dependencies=[needs("read")]
+    "/runs",
+    responses=answers(RunsOut, examples.RUNS, 404, 422, 503),
+    dependencies=[needs("read")],
 )
 def list_runs(
     context: ContextDep,

@@ -23,7 +23,11 @@ router = APIRouter(tags=["schedule"])
 Step = Annotated[int, Query(ge=0, le=MAX_STEP)]
 
 
-@router.get("/runs/{run}/schedule", responses=answers(LiveOut, alert_examples.LIVE, 404, 422, 503))
+@router.get(
+    "/runs/{run}/schedule",
+    dependencies=[needs("read", "ingest")],
+    responses=answers(LiveOut, alert_examples.LIVE, 404, 422, 503),
+)
 async def wait_for_schedule(
     run: RunPath,
     context: ContextDep,
@@ -45,6 +49,7 @@ async def wait_for_schedule(
 
 @router.put(
     "/runs/{run}/schedule/override",
+    dependencies=[needs("control")],
     responses=answers(LiveOut, alert_examples.PINNED, 400, 404, 413, 422, 503, 507),
 )
 def pin(
@@ -65,7 +70,9 @@ def pin(
 
 
 @router.delete(
-    "/runs/{run}/schedule/override", responses=answers(LiveOut, alert_examples.LIVE, 404, 422, 503)
+    "/runs/{run}/schedule/override",
+    dependencies=[needs("control")],
+    responses=answers(LiveOut, alert_examples.LIVE, 404, 422, 503),
 )
 def release(run: RunPath, context: ContextDep, caller: CallerDep) -> Response:
     """Let go: the trainer uses what the scheduler computes again."""
@@ -91,7 +98,9 @@ def try_pair(
 
 
 @router.get(
-    "/runs/{run}/schedule/history", responses=answers(TrailOut, examples.TRAIL, 404, 422, 503)
+    "/runs/{run}/schedule/history",
+    dependencies=[needs("read")],
+    responses=answers(TrailOut, examples.TRAIL, 404, 422, 503),
 )
 def read_history(
     run: RunPath,

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from fade_server.routes import examples
+from fade_server.routes.access import needs
 from fade_server.routes.bodies import ContextDep
 from fade_server.routes.docs import answers
 from fade_server.routes.etags import tag_of, unchanged
@@ -41,6 +42,7 @@ QueryDep = Annotated[SeriesQuery, Depends(series_query)]
 
 @router.get(
     "/runs/{run}/series",
+    dependencies=[needs("read")],
     responses=answers(SeriesOut, examples.SERIES, 404, 422, 503)
     | {304: {"description": "Nothing changed since the ETag of If-None-Match."}},
 )
@@ -57,6 +59,7 @@ def read_series(request: Request, query: QueryDep, context: ContextDep) -> Respo
 @router.get(
     "/runs/{run}/series.bin",
     response_class=Response,
+    dependencies=[needs("read")],
     responses=answers(SeriesOut, examples.SERIES, 404, 422, 503)
     | {
         200: {
@@ -81,7 +84,9 @@ def read_series_binary(request: Request, query: QueryDep, context: ContextDep) -
 
 
 @router.get(
-    "/runs/{run}/weights/{step}", responses=answers(WeightsOut, examples.WEIGHTS, 404, 422, 503)
+    "/runs/{run}/weights/{step}",
+    dependencies=[needs("read")],
+    responses=answers(WeightsOut, examples.WEIGHTS, 404, 422, 503),
 )
 def read_weights(
     run: RunPath,

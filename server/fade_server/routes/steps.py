@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Response
 
 from fade_server.routes import examples
+from fade_server.routes.access import needs
 from fade_server.routes.bodies import BodyDep, ContextDep, decode_json
 from fade_server.routes.docs import answers, body
 from fade_server.routes.runs import JSON, RunPath
@@ -16,6 +17,7 @@ router = APIRouter(tags=["steps"])
 
 @router.post(
     "/runs/{run}/steps",
+    dependencies=[needs("ingest")],
     responses=answers(AcceptedOut, examples.ACCEPTED, 400, 404, 413, 415, 422, 503, 507),
     openapi_extra=body(StepsIn, examples.STEPS_IN),
 )

@@ -90,7 +90,9 @@ FileDep = Annotated[tuple[str, bytes], Depends(read_file)]
 @import_router.post(
     "/runs/import",
     status_code=201,
-    responses=answers(ImportedOut, examples.IMPORTED, 400, 409, 413, 415, 422, 503, status=201),
+    responses=answers(
+        ImportedOut, examples.IMPORTED, 400, 404, 409, 413, 415, 422, 503, status=201
+    ),
     openapi_extra={
         "requestBody": {
             "required": True,

@@ -1,16 +1,12 @@
 """The audit trail: who changed what in the service itself."""
 
-import base64
-import binascii
 from typing import Any
 
-import orjson
 from sqlalchemy.orm import Session
 
-from fade_server.errors import refuse
 from fade_server.queries import audit as audit_queries
-from fade_server.services.codec import encode
 from fade_server.services.context import Context
+from fade_server.services.pages import read_cursor, write_cursor
 
 Document = dict[str, Any]
 
@@ -49,25 +45,13 @@ def list_entries(context: Context, *, limit: int, cursor: str | None) -> Documen
     Raises:
         InvalidInputError: The cursor is not one of ours.
     """
-    before = None if cursor is None else _read_cursor(cursor)
+    before = read_cursor(cursor, int)
     with context.store.read() as session:
-        entries = audit_queries.list_entries(session, limit + 1, before)
+        entries = audit_queries.list_entries(
+            session, limit + 1, None if before is None else before[0]
+        )
     more = len(entries) > limit
     return {
         "entries": entries[:limit],
-        "next_cursor": _cursor(entries[limit - 1]["id"]) if more else None,
+        "next_cursor": write_cursor(entries[limit - 1]["id"]) if more else None,
     }
-
-
-def _cursor(entry_id: int) -> str:
-    return base64.urlsafe_b64encode(encode(entry_id)).decode()
-
-
-def _read_cursor(cursor: str) -> int:
-    try:
-        entry_id = orjson.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError):
-        entry_id = None
-    if type(entry_id) is not int or not 0 <= entry_id < 2**63:
-        raise refuse("cursor", "must be next_cursor of an earlier answer", cursor)
-    return entry_id

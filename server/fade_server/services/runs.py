@@ -223,7 +223,8 @@ def _resume(
 ) -> int:
     if run.project != request.project:
         raise ConflictError(
-            f'run "{run.id}" exists already in project "{run.project}"; '
+            # Which one is not said: whoever asks may have no business there.
+            f'run "{run.id}" exists already in another project; '
             "a run stays in its project, so take another run_id"
         )
     known = run_queries.find_attempt_by_key(session, run.pk, request.attempt_key)

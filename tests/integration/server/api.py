@@ -24,6 +24,10 @@ class Api:
         context: Context = self.app.state.context
         return context
 
+    @property
+    def cookies(self) -> httpx.Cookies:
+        return self._client.cookies
+
     def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         return self._portal.call(partial(self._client.request, method, path, **arguments))
 

@@ -11,6 +11,7 @@ from fade_server.main import create_app
 from fade_server.routes import (
     alert_schemas,
     examples,
+    keys_schemas,
     methods_schemas,
     run_schemas,
     schemas,
@@ -72,6 +73,7 @@ def test_the_examples_of_bodies_are_taken_and_those_of_answers_have_their_shape(
     api: Api, document: dict[str, Any]
 ) -> None:
     run = examples.RUN_IN["run_id"]
+    names = {"project": "countdown", "run": run, "step": 0, "alert": 1, "silence": 1}
     sent: list[tuple[str, str, int, type[BaseModel] | None]] = [
         ("post", "/api/v1/projects/{project}/runs", 201, schemas.OpenedOut),
         ("post", "/api/v1/runs/{run}/steps", 200, schemas.AcceptedOut),
@@ -101,6 +103,11 @@ def test_the_examples_of_bodies_are_taken_and_those_of_answers_have_their_shape(
         ("get", "/api/v1/runs/{run}/audit", 200, methods_schemas.AuditOfRunOut),
         ("patch", "/api/v1/runs/{run}", 200, schemas.RunOut),
         ("delete", "/api/v1/runs/{run}", 204, None),
+        ("get", "/api/v1/me", 200, keys_schemas.MeOut),
+        ("post", "/api/v1/keys", 201, keys_schemas.NewKeyOut),
+        ("get", "/api/v1/keys", 200, keys_schemas.KeysOut),
+        ("delete", "/api/v1/keys/{key_id}", 200, keys_schemas.KeyOut),
+        ("get", "/api/v1/audit", 200, keys_schemas.TrailPageOut),
         ("get", "/healthz", 200, schemas.HealthOut),
         ("get", "/readyz", 200, schemas.HealthOut),
         ("get", "/metrics", 200, None),
@@ -109,12 +116,14 @@ def test_the_examples_of_bodies_are_taken_and_those_of_answers_have_their_shape(
     assert known == {(m, p) for p, m, _ in _operations(document)}
     for method, path, status, model in sent:
         operation = document["paths"][path][method]
-        url = path.format(project="countdown", run=run, step=0, alert=1, silence=1)
         if path == "/api/v1/runs/{run}/diagnosis":
-            _let_an_alert_fire(api, run)
+            _let_an_alert_fire(api, names["run"])
+        url = path.format(**names)
         query = {"metrics": "accuracy,loss"} if "series" in path else None
         answer = api.request(method.upper(), url, params=query, **_body(operation))
         assert answer.status_code == status, (path, answer.text)
+        if path.endswith("/keys") and method == "post":
+            names["key_id"] = answer.json()["id"]
         if model is not None:
             shown = operation["responses"][str(status)]["content"]["application/json"]["example"]
             model.model_validate(shown, strict=True, extra="forbid")
