@@ -4,7 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from fade_server.tables import attempts, run_tags, runs
@@ -101,10 +112,25 @@ class RunOrder:
     descending: bool = True
 
 
+# What every batch does is written once, so that the statements are not built again each time.
+_BY_ID = select(runs).where(runs.c.id == bindparam("run_id"))
+_LOCKED = _BY_ID.with_for_update()
+_CHANGED = (
+    update(runs).where(runs.c.pk == bindparam("this_pk")).values(revision=runs.c.revision + 1)
+)
+_THIS_ATTEMPT = and_(
+    attempts.c.run_pk == bindparam("pk"), attempts.c.ordinal == bindparam("ordinal_")
+)
+_ATTEMPT = select(attempts).where(_THIS_ATTEMPT)
+_CHANGED_ATTEMPT = update(attempts).where(_THIS_ATTEMPT)
+_FIRST_AFTER = select(func.min(attempts.c.first_step)).where(
+    attempts.c.run_pk == bindparam("pk"), attempts.c.ordinal > bindparam("ordinal_")
+)
+
+
 def find_run(session: Session, run_id: str, *, lock: bool = False) -> RunRow | None:
     """Return a run, or None; ``lock`` keeps other writers off it until the transaction ends."""
-    statement = select(runs).where(runs.c.id == run_id)
-    row = session.execute(statement.with_for_update() if lock else statement).one_or_none()
+    row = session.execute(_LOCKED if lock else _BY_ID, {"run_id": run_id}).one_or_none()
     return None if row is None else RunRow(*row)
 
 
@@ -115,8 +141,7 @@ def add_run(session: Session, columns: dict[str, Any]) -> None:
 
 def change_run(session: Session, pk: int, columns: dict[str, Any]) -> None:
     """Update a run and count the change, so that readers see that it differs."""
-    changed = columns | {"revision": runs.c.revision + 1}
-    session.execute(update(runs).where(runs.c.pk == pk).values(changed))
+    session.execute(_CHANGED, columns | {"this_pk": pk})
 
 
 def change_health(session: Session, pk: int, columns: dict[str, Any]) -> None:
@@ -238,14 +263,12 @@ def add_attempt(session: Session, columns: dict[str, Any]) -> None:
 
 def change_attempt(session: Session, pk: int, ordinal: int, columns: dict[str, Any]) -> None:
     """Update an attempt."""
-    this = and_(attempts.c.run_pk == pk, attempts.c.ordinal == ordinal)
-    session.execute(update(attempts).where(this).values(columns))
+    session.execute(_CHANGED_ATTEMPT, columns | {"pk": pk, "ordinal_": ordinal})
 
 
 def find_attempt(session: Session, pk: int, ordinal: int) -> AttemptRow | None:
     """Return an attempt by its number, or None."""
-    this = and_(attempts.c.run_pk == pk, attempts.c.ordinal == ordinal)
-    row = session.execute(select(attempts).where(this)).one_or_none()
+    row = session.execute(_ATTEMPT, {"pk": pk, "ordinal_": ordinal}).one_or_none()
     return None if row is None else AttemptRow(*row)
 
 
@@ -258,8 +281,7 @@ def find_attempt_by_key(session: Session, pk: int, key: str) -> AttemptRow | Non
 
 def first_step_after(session: Session, pk: int, ordinal: int) -> int | None:
     """Return the smallest first step of the later attempts, or None when none has begun."""
-    later = and_(attempts.c.run_pk == pk, attempts.c.ordinal > ordinal)
-    smallest: int | None = session.scalar(select(func.min(attempts.c.first_step)).where(later))
+    smallest: int | None = session.scalar(_FIRST_AFTER, {"pk": pk, "ordinal_": ordinal})
     return smallest
 
 

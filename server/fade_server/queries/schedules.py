@@ -3,15 +3,18 @@
 import math
 from collections.abc import Sequence
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Row, and_, insert, or_, select, update
+from sqlalchemy import Row, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from fade_core.scheduler import Schedule
+from fade_server.queries.bulk import insert_columns
 from fade_server.tables import schedules
 
-_COLUMNS = [schedules.c[field.name] for field in fields(Schedule)]
+_NAMES = tuple(field.name for field in fields(Schedule))
+_COLUMNS = [schedules.c[name] for name in _NAMES]
 
 
 def add_schedules(
@@ -24,24 +27,19 @@ def add_schedules(
     recorded_at: float,
 ) -> None:
     """Insert schedules, each with whether it is superseded from the start."""
-    common = {"run_pk": pk, "attempt": attempt, "event": event, "recorded_at": recorded_at}
-    rows = [
-        {
-            **common,
-            "superseded": superseded,
-            "version": schedule.version,
-            "step": schedule.step,
-            "alpha": schedule.alpha,
-            "delta": schedule.delta,
-            "p_hat": schedule.p_hat,
-            "h_hat": None if math.isnan(schedule.h_hat) else schedule.h_hat,
-            "h_star": None if math.isnan(schedule.h_star) else schedule.h_star,
-            "reason": schedule.reason,
-            "source": schedule.source,
-        }
-        for schedule, superseded in entries
-    ]
-    session.execute(insert(schedules), rows)
+    count, chain = len(entries), [schedule for schedule, _ in entries]
+    columns: dict[str, list[Any]] = {
+        "run_pk": [pk] * count,
+        "attempt": [attempt] * count,
+        "event": [event] * count,
+        "recorded_at": [recorded_at] * count,
+        "superseded": [superseded for _, superseded in entries],
+    }
+    for name in _NAMES:
+        columns[name] = list(map(attrgetter(name), chain))
+    for name in ("h_hat", "h_star"):
+        columns[name] = [None if math.isnan(one) else one for one in columns[name]]
+    insert_columns(session, schedules, columns)
 
 
 def supersede_schedules(session: Session, pk: int, before_attempt: int, first: int) -> None:

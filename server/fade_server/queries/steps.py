@@ -1,20 +1,21 @@
 """Step records and raw weights. Rows travel as mappings and tuples, never as objects."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.orm import Session
 
 from fade_core.records import SCALARS
+from fade_server.queries.bulk import insert_columns
 from fade_server.tables import attempts, steps, weights
 
 Row = dict[str, Any]
 
 
-def add_steps(session: Session, rows: Sequence[Row]) -> None:
-    """Insert step records; all rows have the same keys."""
-    session.execute(insert(steps), rows)
+def add_steps(session: Session, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Insert step records, given as columns of the same length."""
+    insert_columns(session, steps, columns)
 
 
 def existing_steps(session: Session, pk: int, attempt: int, low: int, high: int) -> Collection[int]:
@@ -171,9 +172,9 @@ def read_pair(session: Session, pk: int, attempt: int, step: int) -> tuple[Any, 
     return (None, None) if row is None else (row.alpha, row.delta)
 
 
-def add_weights(session: Session, rows: Sequence[Row]) -> None:
-    """Insert raw weights."""
-    session.execute(insert(weights), rows)
+def add_weights(session: Session, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Insert raw weights, given as columns of the same length."""
+    insert_columns(session, weights, columns)
 
 
 def find_weights(session: Session, pk: int, step: int) -> Row | None:

@@ -1,7 +1,7 @@
 """A checked batch into the store, and the scheduler with it, in one transaction."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -14,7 +14,7 @@ from fade_server.queries import runs as run_queries
 from fade_server.queries import schedules as schedule_queries
 from fade_server.queries import steps as step_queries
 from fade_server.queries.runs import AttemptRow, RunRow
-from fade_server.services.batch import StepBatch
+from fade_server.services.batch import RawWeights, StepBatch
 from fade_server.services.codec import (
     read_config,
     read_override,
@@ -111,7 +111,7 @@ class _Ingest:
             first = self._first_step()
             previous = self._state()
             superseded = self._supersede(first)
-            step_queries.add_steps(self.session, self._rows())
+            step_queries.add_steps(self.session, self._columns())
             self._add_weights()
             chain = self._advance(previous)
             if self.attempt.ordinal == self.run.attempt:
@@ -165,40 +165,33 @@ class _Ingest:
     def _hidden(self, step: int) -> bool:
         return self.hidden_from is not None and step >= self.hidden_from
 
-    def _rows(self) -> list[Row]:
-        batch = self.batch
-        columns, nonfinite = split_nonfinite(batch.columns, len(batch.steps))
-        fixed = {"run_pk": self.run.pk, "attempt": self.attempt.ordinal}
-        names = ("step", "recorded_at", "superseded", "nonfinite", *columns)
-        lists: list[list[Any]] = [
-            batch.steps,
-            [self.now if time is None else time for time in batch.times],
-            [self._hidden(step) for step in batch.steps],
-            nonfinite,
-            *columns.values(),
-        ]
+    def _columns(self) -> dict[str, list[Any]]:
+        batch, count = self.batch, len(self.batch.steps)
+        scalars, nonfinite = split_nonfinite(batch.columns, count)
+        columns: dict[str, list[Any]] = {
+            "run_pk": [self.run.pk] * count,
+            "attempt": [self.attempt.ordinal] * count,
+            "step": batch.steps,
+            "recorded_at": [self.now if time is None else time for time in batch.times],
+            "superseded": [self._hidden(step) for step in batch.steps],
+            "nonfinite": nonfinite,
+            **scalars,
+        }
         for name in ("vectors", "pass_at_k", "extra"):
             if named := getattr(batch, name):
-                names += (name,)
-                lists.append(documents(named, len(batch.steps)))
-        return [fixed | dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True)]
+                columns[name] = documents(named)
+        return columns
 
     def _add_weights(self) -> None:
-        rows = [
-            {
-                "run_pk": self.run.pk,
-                "attempt": self.attempt.ordinal,
-                "step": one.step,
-                "prompts": one.prompts,
-                "group_size": one.group_size,
-                "rewards": one.rewards,
-                "advantages": one.advantages,
-                "sampled": one.sampled,
+        weights = list(self.batch.weights.values())
+        if weights:
+            columns = {
+                "run_pk": [self.run.pk] * len(weights),
+                "attempt": [self.attempt.ordinal] * len(weights),
             }
-            for one in self.batch.weights.values()
-        ]
-        if rows:
-            step_queries.add_weights(self.session, rows)
+            names = [one.name for one in fields(RawWeights)]
+            columns |= {name: [getattr(one, name) for one in weights] for name in names}
+            step_queries.add_weights(self.session, columns)
 
     def _advance(self, schedule: Schedule) -> list[Schedule]:
         config, steps = read_config(self.attempt.scheduler), self.batch.steps

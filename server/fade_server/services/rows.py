@@ -53,17 +53,24 @@ def split_nonfinite(
     return finite, kinds
 
 
-def documents(named: dict[str, list[Any]], count: int) -> list[Row | None]:
+def documents(named: dict[str, list[Any]]) -> list[Row | None]:
     """Return one document a step of what was measured."""
+    wire = [_stored(values) for values in named.values()]
+    if not any(None in values for values in wire):
+        return [dict(zip(named, row, strict=True)) for row in zip(*wire, strict=True)]
     documents: list[Row | None] = []
-    for index in range(count):
-        row = {name: values[index] for name, values in named.items() if values[index] is not None}
-        documents.append({name: _stored(part) for name, part in row.items()} or None)
+    for row in zip(*wire, strict=True):
+        pairs = zip(named, row, strict=True)
+        documents.append({name: part for name, part in pairs if part is not None} or None)
     return documents
 
 
-def _stored(part: Any) -> Any:
-    return to_wire(part) if isinstance(part, float) else part
+def _stored(values: list[Any]) -> list[Any]:
+    """Return values with non-finite floats as the strings of the wire."""
+    kinds = set(map(type, values))
+    if float not in kinds or (kinds == {float} and math.isfinite(sum(values))):
+        return values
+    return [to_wire(one) if isinstance(one, float) else one for one in values]
 
 
 def floats(values: Values | None, count: int) -> list[float]:
