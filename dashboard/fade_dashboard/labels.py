@@ -1,6 +1,6 @@
 """What a metric is called on screen, from the one list of fields in fade_core."""
 
-from fade_core.records import FIELDS, Field
+from fade_core.records import EXTRAS, FIELDS, Field
 
 _DERIVED = {
     "sign_ratio": Field("advantage", "", 0.0, float("inf"), "m_S / m_F, what delta steers"),
@@ -62,9 +62,10 @@ def field_of(metric: str) -> Field:
     """
     if metric in _DERIVED:
         return _DERIVED[metric]
-    stem = metric.partition("/")[0]
+    stem, _, member = metric.partition("/")
     if stem == "extra":
-        return Field("extra", "", float("-inf"), float("inf"), "as the trainer logs it")
+        unknown = Field("extra", "", float("-inf"), float("inf"), "as the trainer logs it")
+        return EXTRAS.get(member, unknown)
     if stem == "pass_at_k":
         return Field("outcome", "fraction", 0.0, 1.0, "solved by at least one of k samples")
     return FIELDS[stem]

@@ -72,7 +72,7 @@
     const say = (children) => page.give("import-note", { children });
     say("Importing…");
     const answer = await fetch(`${page.base()}assets/example.jsonl`).then((got) => got.blob())
-      .then((body) => fetch("/api/v1/runs/import?project=example&format=jsonl", { method: "POST", body, headers: headers() }));
+      .then((body) => fetch("/api/v1/runs/import?project=example&run_id=example&format=jsonl&filename=example.jsonl", { method: "POST", body, headers: { ...headers(), "Content-Type": "application/octet-stream" } }));
     if (!answer.ok) { say(`The service refused the example: ${answer.status}`); return; }
     say("");
     await window.fadewatchList.reread();

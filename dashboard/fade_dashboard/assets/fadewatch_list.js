@@ -6,7 +6,7 @@
   const { state, give } = page;
   const known = new Map();     // Run JSON by id
   const MOST = 2000;
-  let reading = false, readAt = 0, complete = false, importable = null;
+  let reading = false, readAt = 0, complete = false;
 
   async function readAll() {
     let cursor = null;
@@ -47,7 +47,6 @@
     if (!document.getElementById("runs-grid")) return;
     give("runs-empty", { className: runs.length ? "hidden" : "panel empty-state" });
     give("runs-table", { className: runs.length ? "panel runs-table" : "hidden" });
-    if (!runs.length) offerImport();
     offerFilters(runs);
     const now = Date.now() / 1000;
     const view = filters();
@@ -188,19 +187,6 @@
   function compareSelected(clicks, rows) {
     if (!clicks || idsOf(rows).length < 2) return;
     window.fadewatchShell.openCompare(idsOf(rows), { grouped: rows.some((one) => one.members) });
-  }
-
-  // ------------------------------------------------------------------ without any run
-  // An example can be imported where the service can import at all; asked once.
-  async function offerImport() {
-    if (importable === null) {
-      importable = false;
-      try {
-        const { paths } = await (await page.ask("/api/v1/openapi.json")).json();
-        importable = Boolean(paths["/api/v1/runs/import"]);
-      } catch { /* the page is as good without the button */ }
-    }
-    give("import-example", { className: importable ? "button" : "button hidden" });
   }
 
   const names = () => new Map([...known.values()].map((run) => [run.id, run]));

@@ -240,7 +240,7 @@ def _empty() -> html.Section:
                 "Import an example run",
                 id="import-example",
                 type="button",
-                className="button hidden",
+                className="button",
                 **acts("import"),
             ),
             html.P(id="import-note", className="dimmed", role="status"),

@@ -214,7 +214,9 @@ def _write_block(context: Context, run_id: str, block: int) -> None:
         run = run_queries.find_run(session, run_id)
         if run is None:
             return
-        metrics = [one for name in run.metrics for one in parse_metrics([name], [name])]
+        # the time of a step is not among the names that a run reports
+        names = [*run.metrics, "time"]
+        metrics = [one for name in names for one in parse_metrics([name], [name])]
         # A schedule comes from the step before it.
         state = step_queries.count_steps(session, run.pk, low - 1, high)
         curves = read_points(session, run.pk, metrics, low, high)
