@@ -29,6 +29,7 @@ from fade_client.errors import ClientError, ConfigError, SpoolError, StateError
 from fade_core.scheduler import SchedulerConfig
 
 if TYPE_CHECKING:
+    from fade_client.alerts import Action, Alert, OnAlert, Orders
     from fade_client.frames import Header
     from fade_client.ledger import FinishReport, RunStats
     from fade_client.options import Mode
@@ -37,11 +38,15 @@ if TYPE_CHECKING:
     from fade_client.schedule import RunSchedule
 
 __all__ = [
+    "Action",
+    "Alert",
     "ClientError",
     "ConfigError",
     "FinishReport",
     "Header",
     "Mode",
+    "OnAlert",
+    "Orders",
     "Run",
     "RunSchedule",
     "RunStats",
@@ -54,9 +59,13 @@ __all__ = [
 
 
 _HOME = {
+    "Action": "alerts",
+    "Alert": "alerts",
     "FinishReport": "ledger",
     "Header": "frames",
     "Mode": "options",
+    "OnAlert": "alerts",
+    "Orders": "alerts",
     "Run": "run",
     "RunSchedule": "schedule",
     "RunStats": "ledger",
@@ -79,6 +88,7 @@ def init(
     dir: str | os.PathLike[str] | None = None,
     weights_every: int = 1,
     api_key: str | None = None,
+    on_alert: "OnAlert | None" = None,
 ) -> "Run":
     """Open a run. Does not wait for the server, which may be down, then or later.
 
@@ -99,6 +109,9 @@ def init(
         weights_every: Raw advantage weights of every k-th step go to the server; 0 for none.
             Of more than 4,096 values a step, evenly spaced whole groups go.
         api_key: Key of the server; None for FADEWATCH_API_KEY, else none.
+        on_alert: What an alert of the server makes the trainer do, see ``Run.orders``: one of
+            ``log``, ``checkpoint``, ``pause`` and ``stop``, these by severity, or a function of
+            an ``Alert`` that returns one or None. None for nothing.
 
     Returns:
         The run; a context manager too. Of a distributed job only rank 0 records: on any other
@@ -124,6 +137,7 @@ def init(
         directory=dir,
         weights_every=weights_every,
         api_key=api_key,
+        on_alert=on_alert,
     )
     return opening.open_run(resolved)
 

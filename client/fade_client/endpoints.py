@@ -12,6 +12,7 @@ import httpx
 import msgspec
 import tenacity
 
+from fade_client.alerts import Alert
 from fade_client.errors import Refused, RunUnknown, Unavailable
 from fade_client.frames import Header
 from fade_client.wire import registration_body
@@ -60,6 +61,8 @@ class Reply(msgspec.Struct, frozen=True):
         override: What a person pinned, or None.
         override_version: Grows with every pin and release; 0 before the first.
         schedule: What the server computed, with what is pinned; None where it is not said.
+        alert_version: Grows with every change of the run's alerts; -1 where it is not said.
+        alerts: Those that are not resolved, and others.
         created: The server had not known the run before.
     """
 
@@ -67,6 +70,8 @@ class Reply(msgspec.Struct, frozen=True):
     override: Override | None = None
     override_version: int = 0
     schedule: ServerSchedule | None = None
+    alert_version: int = -1
+    alerts: tuple[Alert, ...] = ()
     created: bool = False
 
 
@@ -169,12 +174,12 @@ class Api:
         body = msgspec.json.encode({"attempt": attempt, "status": status})
         self._retrying(self._ask, "POST", f"/runs/{run_id}/finish", body)
 
-    def wait_for_override(self, run_id: str, known: int | None, wait_s: float) -> Reply:
-        """Return what is pinned, as soon as that changes or after ``wait_s`` seconds.
+    def wait_for_change(self, run_id: str, known: Reply | None, wait_s: float) -> Reply:
+        """Return what is pinned and what is alerted, once it changes or after ``wait_s`` seconds.
 
         Args:
             run_id: The run.
-            known: ``override_version`` of the answer before; None to be answered at once.
+            known: The answer before; None to be answered at once.
             wait_s: Longest wait, in seconds.
 
         Raises:
@@ -182,8 +187,10 @@ class Api:
         """
         path = f"/runs/{run_id}/schedule"
         if known is not None:
-            # No schedule is newer than this, so that only a person's change ends the wait.
-            path += f"?after={NEVER}&override_after={known}&wait={wait_s:g}"
+            # No schedule is newer than this, so that only a change of these two ends the wait.
+            path += f"?after={NEVER}&override_after={known.override_version}&wait={wait_s:g}"
+            # A server that does not say its alerts' version may not know the parameter.
+            path += f"&alerts_after={known.alert_version}" if known.alert_version >= 0 else ""
         return self._retrying(self._ask, "GET", path, b"")
 
     def _ask(self, method: str, path: str, body: bytes) -> Reply:

@@ -1,4 +1,4 @@
-"""Wait at the server for what a person pins, from one background thread."""
+"""Wait at the server for what a person pins and what is alerted, from one background thread."""
 
 import threading
 from collections.abc import Callable
@@ -22,7 +22,7 @@ PAUSE_S = 1.0
 
 
 class Listener:
-    """Hold one request open at the server, so that an override arrives when it is made.
+    """Hold one request open at the server, so that an override or an alert arrives at once.
 
     Promises; ``tests/unit/client/test_listener.py`` has one test for each:
 
@@ -77,16 +77,16 @@ class Listener:
             self._ledger.warn("listener", "overrides come with the batches only", exc_info=True)
 
     def _listen(self, api: Api) -> None:
-        known: int | None = None
+        known: Reply | None = None
         while not self._stopped:
             started = monotonic()
             try:
-                reply = api.wait_for_override(self._run_id, known, WAIT_S)
+                reply = api.wait_for_change(self._run_id, known, WAIT_S)
             except DeliveryError:
                 # The sender says what is wrong, and makes a run known that the server forgot.
                 self._pause(PAUSE_S)
                 continue
-            new, known = reply.override_version != known, reply.override_version
+            new, known = known is None or _is_new(reply, known), reply
             if not self._stopped:
                 self._on_reply(reply)
             if not new and monotonic() - started < PAUSE_S:
@@ -99,3 +99,8 @@ class Listener:
         until = monotonic() + seconds
         while not self._stopped and (left := until - monotonic()) > 0:
             self._bell.wait(left)
+
+
+def _is_new(reply: Reply, known: Reply) -> bool:
+    overridden = reply.override_version != known.override_version
+    return overridden or reply.alert_version != known.alert_version

@@ -33,7 +33,7 @@ def open_run(
         ledger.warn("rank", "only rank 0 records; this is rank %d", _rank())
         return Run(options.header, None, ledger, mute=True)
     writer = _writer(options, ledger)
-    run = Run(options.header, writer, ledger)
+    run = Run(options.header, writer, ledger, react=options.react)
     if writer and options.header.mode != "local":
         _start_sender(run, writer, ledger, options, connect, interval_s)
     elif writer:
@@ -77,7 +77,7 @@ def _start_sender(
         return connect or usual
 
     ears = None
-    if run.mode == "control":
+    if run.mode == "control" or options.react:
         long = dial(endpoints.LONG_TIMEOUT_S)
         ears = listener.Listener(run.id, long, ledger, on_reply=on_reply)
         weakref.finalize(run, ears.stop).atexit = False

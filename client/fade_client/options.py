@@ -4,13 +4,14 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import msgspec
 
+from fade_client.alerts import Alert, OnAlert, reaction
 from fade_client.errors import ConfigError
 from fade_client.frames import FORMAT, Header
 from fade_client.spool import SUFFIX
@@ -38,12 +39,14 @@ class Options:
         path: Its spool.
         server: Address of the server, without a path.
         api_key: Bearer token, or None.
+        react: Called with each new alert, or None.
     """
 
     header: Header
     path: Path
     server: str
     api_key: str | None
+    react: Callable[[Alert], Any] | None = None
 
 
 def resolve(
@@ -60,6 +63,7 @@ def resolve(
     directory: str | os.PathLike[str] | None,
     weights_every: int,
     api_key: str | None,
+    on_alert: OnAlert | None = None,
 ) -> Options:
     """Check the arguments of ``init`` and fill in what was left out; see there.
 
@@ -85,7 +89,7 @@ def resolve(
         created_at=now,
     )
     path = spool_directory(directory) / project / run_id / f"{header.attempt_key}{SUFFIX}"
-    return Options(header, path, server_address(server), server_key(api_key))
+    return Options(header, path, server_address(server), server_key(api_key), reaction(on_alert))
 
 
 def spool_directory(directory: str | os.PathLike[str] | None) -> Path:

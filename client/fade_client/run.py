@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import nan
 from time import time as now
 from types import TracebackType
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from msgspec import structs
 
 from fade_client import lifetime, pushback, state, values
+from fade_client.alerts import Alert, Orders, Watch
 from fade_client.frames import FinishFrame, Header, StateFrame, StepFrame, pack
 from fade_client.ledger import FinishReport, Ledger, RunStats
 from fade_client.pushback import Pinned
@@ -57,10 +58,17 @@ class Run:
         writer: Its spool, or None where there is none.
         ledger: Counts what becomes of its records.
         mute: Recording nothing is right here, and no loss.
+        react: Called with each new alert; see ``orders``.
     """
 
     def __init__(
-        self, header: Header, writer: SpoolWriter | None, ledger: Ledger, *, mute: bool = False
+        self,
+        header: Header,
+        writer: SpoolWriter | None,
+        ledger: Ledger,
+        *,
+        mute: bool = False,
+        react: Callable[[Alert], Any] | None = None,
     ) -> None:
         self.id, self.name, self.mode = header.run_id, header.name, header.mode
         self.path = writer.path if writer else None
@@ -74,6 +82,8 @@ class Run:
         self._lock = writer.lock if writer else threading.RLock()
         self._listener: Listener | None = None
         self._pinned = Pinned()
+        self._watch = Watch(react)
+        self._began = 0
         self._told_version = 0
         self._handed_out: tuple[RunSchedule, int] | None = None
         self._least = 0
@@ -156,6 +166,19 @@ class Run:
         return applied(self._current())
 
     @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """The server's alerts that are not over; known in ``control`` and with ``on_alert``."""
+        return self._watch.open
+
+    def orders(self) -> Orders:
+        """React to new alerts as ``on_alert`` says, and return what the training has to do.
+
+        Call it once a rollout batch, in the thread that trains: a function given as ``on_alert``
+        is called here. Every order is in the log with its reason.
+        """
+        return self._watch.orders(self._began)
+
+    @property
     def stats(self) -> RunStats:
         """Where the steps of this attempt are, as of now."""
         return self._ledger.stats(has_server=self._has_server)
@@ -207,7 +230,7 @@ class Run:
             last_step, schedule = state.from_dict(state_dict, self.id)
             state.require_fresh(self._scheduler.observed())
             self._resumed = True
-            self._least = 0 if last_step is None else last_step + 1
+            self._began = self._least = 0 if last_step is None else last_step + 1
             self._scheduler.restore(schedule)
             if self._writer:
                 self._writer.write(pack(StateFrame(schedule)))
@@ -234,6 +257,8 @@ class Run:
                 "resumed", "run %s continues, but no state was loaded: the schedule starts anew "
                 "(see Run.load_state_dict)", self.id,
             )  # fmt: skip
+        if reply.alert_version >= 0:
+            self._watch.take(reply.alert_version, reply.alerts, anew=reply.created)
         try:
             self._pinned = pushback.newer(self._pinned, reply, self._scheduler.config)
         except SettingError as error:
@@ -260,6 +285,7 @@ class Run:
         self._lock = threading.RLock()
         self._ledger.renew_after_fork()
         self._scheduler.renew_after_fork()
+        self._watch.renew_after_fork()
         if self._writer:
             self._writer.abandon_after_fork()
         if self._sender:

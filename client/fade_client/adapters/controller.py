@@ -79,6 +79,9 @@ class Controller:
         """Note what the trainer measured, and record the batch."""
         self.add(metrics)
         self._session.flush()
+        orders = self.run.orders()
+        if orders.checkpoint or orders.pause or orders.stop:
+            log.warning("only the alert is said: fadewatch cannot hold this trainer")
 
     def finish(self, status: str = "finished") -> None:
         """Record the last batch and end the run."""

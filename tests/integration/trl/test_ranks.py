@@ -15,13 +15,13 @@ from tests.integration.trl.helpers import steps_of
 TIMEOUT_S = 300
 
 
-def train(output: Path, mode: str) -> list[Any]:
+def train(output: Path, mode: str, *more: str) -> list[Any]:
     output.mkdir()
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     launch += ["--master-addr", "127.0.0.1", "--master-port", str(free_port())]
     paths = [str(ROOT), str(ROOT / "client"), os.environ.get("PYTHONPATH", "")]
     done = subprocess.run(
-        [*launch, "-m", "tests.integration.trl.two_ranks", str(output), mode],
+        [*launch, "-m", "tests.integration.trl.two_ranks", str(output), mode, *more],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -55,3 +55,9 @@ def test_watching_two_ranks_records_both(tmp_path: Path) -> None:
     for step, left, right in zip(steps, first, second, strict=True):
         assert step["advantages"].reshape(-1).tolist() == left["local"] + right["local"]
         assert left["pair"] is None
+
+
+@pytest.mark.slow
+def test_an_alert_that_rank_0_hears_of_stops_both_ranks(tmp_path: Path) -> None:
+    first, second = train(tmp_path / "out", "observe", "alerted")
+    assert len(first) == len(second) == 3

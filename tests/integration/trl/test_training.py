@@ -209,7 +209,7 @@ def test_a_training_that_an_exception_ends_is_a_failed_run(tmp_path: Path) -> No
     assert [ending(spool) for spool in spools(tmp_path)] == ["failed"]
     # The trainer is as it was: the next training is a run of its own, and ends well.
     watched.train()
-    assert set(map(ending, spools(tmp_path))) == {"failed", "finished"}
+    assert {ending(spool) for spool in spools(tmp_path)} == {"failed", "finished"}
 
 
 def test_a_later_batch_without_solve_rates_keeps_trls_advantages(tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ import torch
 
 import fade_client
 import fade_client.trl
+from fade_client.alerts import Alert
+from fade_client.endpoints import Reply
 from tests.integration.trl.helpers import trainer
 
 
-def main(output: Path, mode: Any) -> None:
+def main(output: Path, mode: Any, *, alerted: bool) -> None:
     torch.set_num_threads(1)
     rank = int(os.environ["RANK"])
     # Rank 1 would decide otherwise, and must not get to decide.
@@ -23,12 +25,16 @@ def main(output: Path, mode: Any) -> None:
     )
     attachment = fade_client.trl.attach(
         steered, project="p", mode=mode, dir=output / "spool", scheduler=scheduler,
-        server="http://127.0.0.1:9",
+        server="http://127.0.0.1:9", on_alert="stop",
     )  # fmt: skip
-    generate, used = steered._generate_and_score_completions, []
+    alert = Reply(alert_version=1, alerts=(Alert(1, severity="critical"),))
+    used: list[Any] = []
+    generate = steered._generate_and_score_completions
 
     def spy(inputs: Any) -> Any:
         batch = generate(inputs)
+        if alerted and rank == 0 and len(used) == 1 and attachment.run:
+            attachment.run.receive(alert)
         used.append({"pair": attachment.used, "local": batch["advantages"].tolist()})
         return batch
 
@@ -38,4 +44,4 @@ def main(output: Path, mode: Any) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), sys.argv[2], alerted="alerted" in sys.argv)

@@ -29,6 +29,8 @@ class FakeNetwork:
         self._override: dict[str, Any] | None = None
         self.override_version = 0
         self.applied: list[dict[str, int]] = []
+        self._alerts: list[dict[str, Any]] = []
+        self.alert_version = 0
         self.failure: Callable[[httpx.Request], httpx.Response | None] = self._no_failure
         self.changed = threading.Condition()
 
@@ -41,6 +43,17 @@ class FakeNetwork:
         with self.changed:
             self._override = override
             self.override_version += 1
+            self.changed.notify_all()
+
+    @property
+    def alerts(self) -> list[dict[str, Any]]:
+        return self._alerts
+
+    @alerts.setter
+    def alerts(self, alerts: list[dict[str, Any]]) -> None:
+        with self.changed:
+            self._alerts = alerts
+            self.alert_version += 1
             self.changed.notify_all()
 
     def client(self) -> httpx.Client:
@@ -89,20 +102,27 @@ class FakeNetwork:
                 self.changed.notify_all()
         if parts[2] == "schedule":
             self._hold(request.url.params)
+            return httpx.Response(200, json=self._pinned() | self._alerted())
         return httpx.Response(200, json=self._pinned())
 
     def _hold(self, params: httpx.QueryParams) -> None:
         """Answer a long poll as the server does: at a change, at the end, or when time is up."""
-        known = params.get("override_after")
+        known = params.get("override_after"), params.get("alerts_after")
         with self.changed:
             self.changed.wait_for(
-                lambda: known != str(self.override_version) or bool(self.finished),
+                lambda: (
+                    known != (str(self.override_version), str(self.alert_version))
+                    or bool(self.finished)
+                ),
                 float(params.get("wait", 0.0)),
             )
 
     def _pinned(self) -> dict[str, Any]:
         version = self.override_version
         return {"schedule": {}, "override": self.override, "override_version": version}
+
+    def _alerted(self) -> dict[str, Any]:
+        return {"alert_version": self.alert_version, "alerts": self.alerts}
 
     def _register(self, project: str, body: dict[str, Any]) -> httpx.Response:
         run_id = body["run_id"]
@@ -151,6 +171,7 @@ def resolved(tmp_path: Path, **changes: Any) -> options.Options:
         "directory": tmp_path,
         "weights_every": 1,
         "api_key": None,
+        "on_alert": None,
     }
     return options.resolve(**(given | changes))
 

@@ -53,6 +53,7 @@ def test_one_request_waits_while_nothing_changes(tmp_path: Path, network: FakeNe
     assert dict(second.url.params) == {
         "after": "9007199254740991",
         "override_after": "0",
+        "alerts_after": "0",
         "wait": "20",
     }
     run.finish()

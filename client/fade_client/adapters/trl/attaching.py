@@ -159,7 +159,7 @@ def _check(given: Mapping[str, Any]) -> None:
     """Refuse what ``init`` would refuse, here and not in the middle of ``train``."""
     defaults: dict[str, Any] = {
         "server": None, "tags": (), "group": None, "scheduler": None, "dir": None,
-        "weights_every": 1, "api_key": None,
+        "weights_every": 1, "api_key": None, "on_alert": None,
     }  # fmt: skip
     unknown = sorted(set(given) - set(defaults) - {"project", "name", "mode", "config", "run_id"})
     if unknown:

@@ -11,6 +11,7 @@ Shapes: ``P`` prompts, ``G`` rollouts of each; ``N = P G``, all ranks together.
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from time import sleep
 from typing import Any, ClassVar
 
 import fade_client
@@ -20,6 +21,7 @@ from fade_client.adapters.session import Session
 from fade_client.adapters.signals import TRL, Vocabulary
 from fade_client.adapters.trl.metrics import MetricTap, micro_steps
 from fade_client.adapters.trl.rewards import Rewards
+from fade_client.alerts import Orders
 from fade_client.errors import ConfigError, StateError
 from fade_client.run import Run
 from fade_core.errors import RewardError
@@ -27,6 +29,11 @@ from fade_core.errors import RewardError
 log = logging.getLogger("fade_client")
 
 STEERS = ("control", "local")
+
+PAUSE_S = 0.5
+"""How often a training that waits for an alert to be acknowledged looks again."""
+
+ELSEWHERE = "asked for by an alert; the log of rank 0 says which"
 
 
 @dataclass
@@ -62,6 +69,7 @@ class Attachment:
     _captured: Any = None
     _batches: int = 0
     _read_at: int = -1
+    _orders: Orders = field(default_factory=Orders)
     _said: set[str] = field(default_factory=set)
 
     @property
@@ -150,6 +158,8 @@ class Attachment:
         if self.trainer._step != self._read_at:
             self._read()
         self._guarded(lambda session: session.begin())
+        if self.opening.get("on_alert") is not None:
+            self._orders = self._agreed_orders(run)
         if not self.steers:
             recommended = run.recommendation
             return recommended.alpha, recommended.delta
@@ -158,6 +168,26 @@ class Attachment:
         # On every rank, whatever happened before: a rank that skips it would stall the others.
         alpha, delta, _ = ranks.share(numbers, self.trainer.accelerator.device)
         return alpha, delta
+
+    def take_orders(self) -> Orders:
+        """Return what the alerts ask of the training, once; the same on every rank."""
+        orders, self._orders = self._orders, Orders()
+        return orders
+
+    def _agreed_orders(self, run: Run) -> Orders:
+        checkpoint = stop = ""
+        while True:
+            orders = run.orders()
+            numbers = (bool(orders.checkpoint), bool(orders.stop), bool(orders.pause))
+            # In step on every rank, in a pause too: none may wait for another for long.
+            saves, ends, waits = ranks.share(numbers, self.trainer.accelerator.device)
+            checkpoint = checkpoint or orders.checkpoint or (ELSEWHERE if saves else "")
+            stop = stop or orders.stop or (ELSEWHERE if ends else "")
+            if stop or not waits:
+                return Orders(checkpoint=checkpoint, stop=stop)
+            if orders.pause:
+                self._warn(orders.pause, "paused until it is acknowledged: %s", orders.pause)
+            sleep(PAUSE_S)
 
     def score(self, rewards: Rewards, output: Any, pair: tuple[float, float]) -> None:
         """See to the advantages of a scored batch, and note it.

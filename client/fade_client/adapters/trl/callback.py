@@ -4,6 +4,8 @@ import importlib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from fade_client.alerts import Orders
+
 NAME = "FadewatchCallback"
 """Key of the state in ``trainer_state.json``."""
 
@@ -16,6 +18,9 @@ class Listener(Protocol):
 
     def step_ended(self, *, will_log: bool) -> None:
         """An optimizer step is done."""
+
+    def take_orders(self) -> Orders:
+        """Return what the alerts ask of the training, once."""
 
     def logged(self, logs: Mapping[str, Any]) -> None:
         """The trainer logged."""
@@ -48,6 +53,7 @@ def make_callback(listener: Listener) -> Any:
 
     def on_step_end(_self: Any, *event: Any, **_: Any) -> None:
         listener.step_ended(will_log=event[2].should_log)
+        obey(listener.take_orders(), event[1], event[2])
 
     def on_log(_self: Any, *_event: Any, logs: Any = None, **_: Any) -> None:
         listener.logged(logs or {})
@@ -63,6 +69,22 @@ def make_callback(listener: Listener) -> Any:
     events |= {"on_log": on_log, "on_train_end": on_train_end}
     bases = (callbacks.TrainerCallback, callbacks.ExportableState)
     return type(NAME, bases, members | events)()
+
+
+def obey(orders: Orders, state: Any, control: Any) -> None:
+    """Have the trainer do what the alerts ask for, and say why in its own history.
+
+    Args:
+        orders: What they ask for.
+        state: The trainer's state.
+        control: The trainer's control.
+    """
+    asked = {"checkpoint": orders.checkpoint, "stop": orders.stop}
+    why = {f"fade/{order}": reason for order, reason in asked.items() if reason}
+    if why:
+        state.log_history.append({**why, "step": state.global_step})
+    control.should_save = control.should_save or bool(orders.checkpoint)
+    control.should_training_stop = control.should_training_stop or bool(orders.stop)
 
 
 def _run_state(found: Any) -> Mapping[str, Any] | None:
