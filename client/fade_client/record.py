@@ -20,8 +20,9 @@ from fade_core.records import problem_with
 def step_frame(
     step: int,
     time: float,
-    rewards_PG: Any,
-    advantages_PG: Any,
+    *,
+    rewards: Any,
+    advantages: Any,
     pass_at_k: Any,
     scalars: Mapping[str, Any],
     drop: Drop,
@@ -31,8 +32,8 @@ def step_frame(
     Args:
         step: Its index.
         time: Seconds since the epoch.
-        rewards_PG: ``[P, G]``, or None.
-        advantages_PG: ``[P, G]``, or None.
+        rewards: ``[P, G]``, or None.
+        advantages: ``[P, G]``, or None.
         pass_at_k: A mapping, or None.
         scalars: Values by name; left as they are.
         drop: Told the name and the reason of each value that is left out.
@@ -42,19 +43,15 @@ def step_frame(
     # The usual case in one pass of C: all of them are floats already.
     if countOf(map(type, floats.values()), float) != len(floats):
         floats, vectors = values.clean_scalars(dict(floats), drop)
-    # These two steer the schedule, so what is observed here must be what the server will see.
     if countOf(map(type, floats), str) != len(floats):
         floats = {str(name): number for name, number in floats.items()}
+    # These two steer the schedule, so what is observed here must be what the server will see.
     read = floats.get
     if not (0.0 <= read("accuracy", 0.0) <= 1.0 and 0.0 <= read("entropy", 0.0) < math.inf):
         floats = _without_impossible(floats, drop)
-    if rewards_PG is None and advantages_PG is None and pass_at_k is None:
-        return StepFrame(step, time, floats, vectors)
-    rewards = weights = None
-    if rewards_PG is not None or advantages_PG is not None:
-        rewards, weights = _arrays(rewards_PG, advantages_PG, drop)
-    if rewards is not None and "accuracy" not in floats:
-        accuracy = values.mean_solve_rate(rewards)
+    rewards_PG, weights_PG = _arrays(rewards, advantages, drop)
+    if rewards_PG is not None and "accuracy" not in floats:
+        accuracy = values.mean_solve_rate(rewards_PG)
         if not math.isnan(accuracy):
             floats = floats | {"accuracy": accuracy}
     return StepFrame(
@@ -63,8 +60,8 @@ def step_frame(
         floats,
         vectors,
         {} if pass_at_k is None else values.clean_pass_at_k(pass_at_k, drop),
-        None if rewards is None else Array.of(rewards),
-        None if weights is None else Array.of(weights),
+        None if rewards_PG is None else Array.of(rewards_PG),
+        None if weights_PG is None else Array.of(weights_PG),
     )
 
 

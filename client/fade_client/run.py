@@ -8,14 +8,12 @@ from time import time as now
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from msgspec import structs
-
 from fade_client import lifetime, pushback, state, values
 from fade_client.alerts import Alert, Orders, Watch
-from fade_client.frames import FinishFrame, Header, StateFrame, StepFrame, pack
+from fade_client.frames import FinishFrame, Header, StateFrame, pack
 from fade_client.ledger import FinishReport, Ledger, RunStats
 from fade_client.pushback import Pinned
-from fade_client.record import observed, step_frame
+from fade_client.recorder import Recorder
 from fade_client.schedule import LocalScheduler, RunSchedule, applied, neutral
 from fade_client.spool import SpoolWriter
 from fade_client.values import MAX_STEP
@@ -28,9 +26,6 @@ if TYPE_CHECKING:
     from fade_client.sender import Sender
 
 log = logging.getLogger("fade_client")
-
-BATCH = 256
-"""Steps after which the sender is woken before its timer."""
 
 
 class Run:
@@ -72,14 +67,14 @@ class Run:
     ) -> None:
         self.id, self.name, self.mode = header.run_id, header.name, header.mode
         self.path = writer.path if writer else None
-        self._ledger, self._writer, self._mute = ledger, writer, mute
-        self._drop = ledger.drop
-        self._append = writer.append_numbers if writer else _nowhere
+        self._ledger, self._writer = ledger, writer
         self._scheduler = LocalScheduler(header.scheduler)
-        self._observe = self._scheduler.observe
+        self._recorder = Recorder(writer, ledger, self._scheduler, mute=mute)
+        # By themselves, for a step would pay for every dot.
+        self._append, self._settle = self._recorder.append, self._recorder.settle
         self._sender: Sender | None = None
         self._has_server = header.mode != "local"
-        self._lock = writer.lock if writer else threading.RLock()
+        self._lock = self._recorder.lock
         self._listener: Listener | None = None
         self._pinned = Pinned()
         self._watch = Watch(react)
@@ -128,19 +123,15 @@ class Run:
                 given = scalars if type(scalars) is dict and not named else _merged(scalars, named)
                 accuracy, entropy = given.get("accuracy", nan), given.get("entropy", nan)
                 kept = None
-                if rewards is advantages is pass_at_k is self._handed_out is None:
+                is_plain = rewards is advantages is pass_at_k is self._handed_out is None
+                if is_plain and not self._recorder.is_behind:
                     kept = self._append(number, now(), given, accuracy, entropy)
                 if kept is None:
-                    frame = self._frame(number, rewards, advantages, pass_at_k, given)
-                    kept = self._writer is not None and self._writer.append(pack(frame))
-                    accuracy, entropy = observed(frame)
-                if kept:
-                    self._ledger.logged = logged = self._ledger.logged + 1
-                    if logged % BATCH == 0:
-                        self._batch_is_full()
+                    arrays = {"rewards": rewards, "advantages": advantages, "pass_at_k": pass_at_k}
+                    given, told = self._used(given)
+                    self._recorder.record(number, given, arrays, told)
                 else:
-                    self._miss()
-                self._observe((number, accuracy, entropy))
+                    self._settle(number, accuracy, entropy, kept=kept)
                 self._least = number + 1
         except Exception:  # noqa: BLE001 - promise 2; the ledger logs it
             self._ledger.lose("error", "a step could not be recorded", exc_info=True)
@@ -155,6 +146,7 @@ class Run:
         """
         if self.mode in ("observe", "recommend"):
             return neutral(self._current(), self.mode)
+        self._recorder.catch_up()
         pinned = self._pinned
         schedule = applied(apply_override(self._scheduler.current(), pinned.override))
         self._handed_out = schedule, pinned.version
@@ -194,6 +186,7 @@ class Run:
             timeout_s: Longest wait, in seconds.
         """
         timeout_s = min(max(0.0, float(timeout_s)), threading.TIMEOUT_MAX)
+        self._recorder.catch_up(timeout_s)
         with self._lock:
             first = not self._closed
             self._closed = self._closed or "finished"
@@ -212,6 +205,7 @@ class Run:
         Returns:
             Plain JSON values: ``run_id``, ``step`` (the last one logged, or None), ``schedule``.
         """
+        self._recorder.catch_up()
         with self._lock:
             last_step = self._least - 1 if self._least else None
             return state.to_dict(self.id, last_step, self._scheduler.current())
@@ -249,6 +243,7 @@ class Run:
     def attach(self, sender: "Sender", listener: "Listener | None") -> None:
         """Give the run what talks to the server; ``init`` does."""
         self._sender, self._listener = sender, listener
+        self._recorder.on_batch = sender.nudge
 
     def receive(self, reply: "Reply") -> None:
         """Take what the server answered; the threads that talk to it call this."""
@@ -274,6 +269,7 @@ class Run:
                 and a process that was only interrupted may go on with it.
         """
         if not self._closed:
+            self._recorder.catch_up(lifetime.EXIT_TIMEOUT_S)
             self._closed = "finished"
             if status and self._writer:
                 self._writer.write(pack(FinishFrame(status, now())))
@@ -282,7 +278,8 @@ class Run:
     def renew_after_fork(self) -> None:
         """Leave the spool and the sending to the parent; a forked child calls this."""
         self._closed = "forked"
-        self._lock = threading.RLock()
+        self._recorder.renew_after_fork()
+        self._lock = self._recorder.lock
         self._ledger.renew_after_fork()
         self._scheduler.renew_after_fork()
         self._watch.renew_after_fork()
@@ -297,28 +294,13 @@ class Run:
         """Do what can wait; the sender calls this in its thread."""
         self._scheduler.fold()
 
-    def _frame(
-        self, step: int, rewards: Any, advantages: Any, pass_at_k: Any, scalars: dict[str, Any]
-    ) -> StepFrame:
-        told = -1
-        if self._handed_out is not None:
-            schedule, version = self._handed_out
-            scalars = {**schedule.used(), **scalars}
-            if version != self._told_version:
-                self._told_version = told = version
-            self._handed_out = None
-        frame = step_frame(step, now(), rewards, advantages, pass_at_k, scalars, self._drop)
-        return frame if told == -1 else structs.replace(frame, override_version=told)
-
-    def _batch_is_full(self) -> None:
-        self._scheduler.bound()
-        if self._sender:
-            self._sender.nudge()
-
-    def _miss(self) -> None:
-        if not self._mute:
-            why = self._writer.error if self._writer else "there is no spool"
-            self._ledger.lose("disk", "a step is lost: %s", why)
+    def _used(self, scalars: dict[str, Any]) -> tuple[dict[str, Any], int]:
+        if self._handed_out is None:
+            return scalars, -1
+        schedule, version = self._handed_out
+        told = -1 if version == self._told_version else version
+        self._told_version, self._handed_out = version, None
+        return {**schedule.used(), **scalars}, told
 
     def _admitted(self, step: Any) -> int | None:
         if self._closed:
@@ -357,7 +339,3 @@ class Run:
 
 def _merged(scalars: Mapping[str, Any] | None, named: dict[str, Any]) -> dict[str, Any]:
     return named if scalars is None else {**scalars, **named}
-
-
-def _nowhere(*_step: Any) -> bool:
-    return False

@@ -26,7 +26,8 @@ def forbid(name: str, why: str) -> None:
 
 
 def frame(step: int = 3, rewards: Any = None, advantages: Any = None, **scalars: Any) -> StepFrame:
-    return step_frame(step, 7.0, rewards, advantages, None, scalars, forbid)
+    arrays = {"rewards": rewards, "advantages": advantages, "pass_at_k": None}
+    return step_frame(step, 7.0, scalars=scalars, drop=forbid, **arrays)
 
 
 def body_of(*frames: StepFrame, every: int = 1) -> dict[str, Any]:
