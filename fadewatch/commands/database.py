@@ -1,5 +1,7 @@
 """``fadewatch db``: the schema of the store."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -17,12 +19,24 @@ def database_url(db: str | None) -> str | None:
     return db if db is None or "://" in db else f"sqlite:///{db}"
 
 
+@contextmanager
+def explained() -> Iterator[None]:
+    """End the command with status 2 and the explanation of one of our errors, not its trace."""
+    from fade_core.errors import FadeError  # noqa: PLC0415
+
+    try:
+        yield
+    except FadeError as problem:
+        typer.secho(str(problem), fg="red", err=True)
+        raise typer.Exit(2) from problem
+
+
 @app.command()
 def upgrade(db: Database = None) -> None:
     """Bring the schema up to date. Safe to repeat; take a backup of a large store first."""
     from fade_server.main import upgrade_database  # noqa: PLC0415  the light install lacks it
-    from fade_server.settings import Settings  # noqa: PLC0415
+    from fade_server.settings import read_settings  # noqa: PLC0415
 
-    url = database_url(db) or Settings().database_url
-    upgrade_database(url)
+    with explained():
+        upgrade_database(read_settings(database_url=database_url(db)).database_url)
     typer.echo("The schema is up to date.")

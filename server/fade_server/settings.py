@@ -1,10 +1,25 @@
-"""Everything that can be configured, read once from the environment at start."""
+"""Everything that can be configured, read once at start.
 
-from typing import Annotated, Literal
+
+A flag of the command line wins over the environment, that over the file, that over the default.
+"""
+
+import tomllib
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from limits import parse_many
-from pydantic import AfterValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from fade_core.errors import SettingError
 
 
 def _rate(text: str) -> str:
@@ -19,7 +34,10 @@ RateLimit = Annotated[str, AfterValidator(_rate)]
 
 
 class Settings(BaseSettings):
-    """Variables named ``FADEWATCH_*``; a malformed one stops the start."""
+    """Settings of the service; a malformed one stops the start.
+
+    Each is a variable ``FADEWATCH_...`` of the environment, or a key of the file.
+    """
 
     # The client's own variables share the prefix, so unknown names are not an error.
     model_config = SettingsConfigDict(
@@ -29,6 +47,9 @@ class Settings(BaseSettings):
         frozen=True,
         use_attribute_docstrings=True,
     )
+
+    config: Path | None = None
+    """TOML file with any of the other settings, by their names."""
 
     database_url: str = "sqlite:///~/.fadewatch/fadewatch.db"
     """SQLAlchemy URL of the store: a SQLite file or PostgreSQL; ``~`` is expanded."""
@@ -127,3 +148,64 @@ class Settings(BaseSettings):
 
     tick_s: float = Field(default=1.0, gt=0)
     """How often a server looks for overrides that end, in seconds."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  there is no such file
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  nor this
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where values come from, what wins first."""
+        path = init_settings().get("config") or env_settings().get("config")
+        if path is None:
+            return init_settings, env_settings
+        check_file(Path(path))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path(path))
+
+
+def read_settings(**flags: Any) -> Settings:
+    """Return the settings, or say in one line each what is wrong with them.
+
+    Args:
+        flags: What the command line gave; None where it gave nothing.
+
+    Raises:
+        SettingError: The file cannot be read, or a value is not what the setting takes.
+    """
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        raise SettingError("\n".join(_problems(error))) from None
+
+
+def check_file(path: Path) -> None:
+    """Refuse a file of settings that is not one.
+
+    Args:
+        path: TOML.
+
+    Raises:
+        SettingError: It cannot be read, is not TOML, or names what is no setting.
+    """
+    try:
+        named = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingError(f"{path} cannot be read as a file of settings: {error}") from error
+    known = [name for name in Settings.model_fields if name != "config"]
+    for name in named:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f'; did you mean "{near[0]}"?' if near else "; docs/settings.md has them all"
+            raise SettingError(f'{path}: there is no setting "{name}"{hint}')
+
+
+def _problems(error: ValidationError) -> Iterator[str]:
+    for problem in error.errors(include_url=False):
+        name = str(problem["loc"][0])
+        message = problem["msg"].removeprefix("Value error, ")
+        secret = "SecretStr" in str(Settings.model_fields[name].annotation)
+        got = "" if secret else f", got {problem['input']!r:.100}"
+        yield f"{name}: {message[:1].lower()}{message[1:]}{got}"

@@ -48,6 +48,15 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     assert RUNNER.invoke(cli.app, ["nonsense"]).exit_code == 2
 
 
+def test_a_wrong_file_of_settings_is_explained_and_not_traced(tmp_path: Path) -> None:
+    path = tmp_path / "fadewatch.toml"
+    path.write_text("prot = 9000")
+    for command in (["server", "--config", str(path)], ["db", "upgrade"]):
+        ended = RUNNER.invoke(cli.app, command, env={"FADEWATCH_CONFIG": str(path)})
+        assert ended.exit_code == 2
+        assert 'there is no setting "prot"; did you mean "port"?' in ended.output
+
+
 def test_the_version_is_the_installed_one() -> None:
     assert RUNNER.invoke(cli.app, ["--version"]).output.startswith("fadewatch 0.")
 

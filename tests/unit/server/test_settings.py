@@ -1,7 +1,9 @@
 """Settings, the database's URL, and how light the service is."""
 
+import re
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,8 @@ from pydantic import ValidationError
 
 from fade_core.errors import SettingError
 from fade_server.queries.engine import expand_url, open_engine
-from fade_server.settings import Settings
+from fade_server.settings import Settings, read_settings
+from tests.helpers import ROOT
 
 
 def test_settings_come_from_the_environment_and_others_variables_do_not_matter(
@@ -27,6 +30,69 @@ def test_a_malformed_setting_stops_the_start(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("FADEWATCH_PORT", "many")
     with pytest.raises(ValidationError, match="port"):
         Settings()
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "fadewatch.toml"
+    path.write_text('port = 9001\nhost = "127.0.0.2"\nlog_format = "json"\n')
+    return path
+
+
+def test_a_flag_wins_over_the_environment_and_that_over_the_file(
+    monkeypatch: pytest.MonkeyPatch, config: Path
+) -> None:
+    monkeypatch.setenv("FADEWATCH_CONFIG", str(config))
+    monkeypatch.setenv("FADEWATCH_HOST", "127.0.0.3")
+    monkeypatch.setenv("FADEWATCH_PORT", "9002")
+    settings = read_settings(port=9003, log_level=None)
+    assert (settings.port, settings.host, settings.log_format) == (9003, "127.0.0.3", "json")
+    assert settings.log_level is None
+
+
+def test_the_flag_for_the_file_wins_over_the_variable(
+    monkeypatch: pytest.MonkeyPatch, config: Path
+) -> None:
+    monkeypatch.setenv("FADEWATCH_CONFIG", "/nowhere.toml")
+    assert read_settings(config=config).port == 9001
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("prot = 1", 'there is no setting "prot"; did you mean "port"?'),
+        ("[server]\nport = 1", 'there is no setting "server"'),
+        ('config = "other.toml"', 'there is no setting "config"'),
+        ("port = ", "cannot be read as a file of settings"),
+        ("port = 0", "port: input should be greater than or equal to 1, got 0"),
+        ('log_format = "xml"', "log_format: input should be 'text' or 'json', got 'xml'"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_name(config: Path, text: str, message: str) -> None:
+    config.write_text(text)
+    with pytest.raises(SettingError, match=re.escape(message)):
+        read_settings(config=config)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"nowhere\.toml cannot be read"):
+        read_settings(config=tmp_path / "nowhere.toml")
+
+
+def test_a_secret_that_is_refused_is_not_shown(config: Path) -> None:
+    config.write_text('api_key = "hunter2"')
+    with pytest.raises(SettingError, match="api_key") as refused:
+        read_settings(config=config)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_the_page_of_settings_is_up_to_date() -> None:
+    spec = spec_from_file_location("write_settings", ROOT / "docs" / "write_settings.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.PAGE.read_text() == module.page(), "run: python docs/write_settings.py"
 
 
 def test_every_setting_is_described() -> None:
