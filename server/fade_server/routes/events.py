@@ -66,7 +66,9 @@ async def follow_run(
 async def follow_runs(
     context: ContextDep,
     caller: CallerDep,
-    project: Annotated[str | None, Query(examples=["countdown"], max_length=256)] = None,
+    project: Annotated[
+        str | None, Query(examples=["countdown"], max_length=256, pattern=r"^[^\x00]*$")
+    ] = None,
     last_event_id: LastEventId = "",
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow every run, or those of a project; the data of each event names its `run`.

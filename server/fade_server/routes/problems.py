@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
@@ -73,6 +73,7 @@ def problem_response(
 def add_problem_handlers(app: FastAPI) -> None:
     """Make every error of an application a problem document."""
     app.add_exception_handler(ServiceError, _refused)
+    app.add_exception_handler(DataError, _unfit)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(DBAPIError, _unavailable)
@@ -116,6 +117,16 @@ def _http(_: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 500)
     headers = dict(getattr(error, "headers", None) or {})
     return problem_response(status, getattr(error, "detail", ""), headers=headers)
+
+
+def _unfit(_: Request, error: Exception) -> Response:
+    # PostgreSQL's texts have no NUL, and its integers an end.
+    log.warning("a value does not fit the database: %s", getattr(error, "orig", error))
+    return problem_response(
+        422,
+        "a text with the character NUL, or a number that is too large, is in the request; "
+        "leave it out",
+    )
 
 
 def _unavailable(request: Request, error: Exception) -> Response:

@@ -114,3 +114,31 @@ def test_an_end_of_an_unknown_attempt_is_refused(api: Api) -> None:
     for body, field in [({"attempt": 2}, "attempt"), ({"attempt": 1, "status": "ok"}, "status")]:
         found = problem(api.post("/runs/bad/finish", json=body), 422)
         assert found["errors"][0]["field"] == field
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/runs?project=%00", None),
+        ("GET", "/runs?q=a%00", None),
+        ("GET", "/runs?tag=%00&group=%00", None),
+        ("GET", "/runs/%00", None),
+        ("GET", "/runs/%00/series?metrics=loss", None),
+        ("GET", "/runs/told/series?metrics=extra/%00", None),
+        ("GET", "/alerts?project=%00", None),
+        ("GET", "/runs/%00/events", None),
+        ("GET", "/runs?sort=name&cursor=WyJuYW1lIiwwLCJcdTAwMDAiLDFd", None),
+        ("PUT", "/runs/told/schedule/override", {"delta": 0.8, "reason": "a\0b"}),
+        ("PATCH", "/runs/told", {"group": "\0"}),
+        ("POST", "/silences", {"reason": "a\0b", "duration_s": 60}),
+        ("POST", "/silences", {"reason": "x", "duration_s": 60, "detector": "\0"}),
+        ("POST", "/projects/p/runs", {"run_id": "told", "attempt_key": "k", "config": {"a": "\0"}}),
+    ],
+)
+def test_a_nul_is_no_fault(api: Api, method: str, path: str, body: Any) -> None:
+    api.open_run("told")
+    assert api.request(method, path, json=body).status_code in (200, 201, 404, 422)
+
+
+def test_a_stream_of_a_project_with_a_nul_is_refused_before_it_begins(api: Api) -> None:
+    problem(api.get("/events?project=%00"), 422)
