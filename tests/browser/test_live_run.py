@@ -1,44 +1,24 @@
 """A person watches a live run in a real Chromium."""
 
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.conftest import SCREENSHOTS, Visitor
 from tests.conftest import ServerProcess, wait_until
 from tests.helpers import ROOT
 
 pytestmark = pytest.mark.browser
-SCREENSHOTS = Path(os.environ.get("FADEWATCH_SCREENSHOTS", Path(__file__).parent / "screenshots"))
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 PANELS = ("schedule", "entropy", "accuracy", "gradient_mass", "advantage")
 
 
 @pytest.fixture
-def page(chromium: str, server: ServerProcess) -> Iterator[Page]:
-    """Yield a page that fails the test for any console error and any request off the machine."""
-    complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1600, "height": 1000})
-        page.set_default_timeout(60_000)
-        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        local = (server.url, server.url.replace("http", "ws"), "data:", "blob:")
-        page.on(
-            "request",
-            lambda r: None if r.url.startswith(local) else complaints.append(f"off-site {r.url}"),
-        )
-        yield page
-        browser.close()
-    assert not complaints
+def page(visit: Callable[[ServerProcess], Visitor], server: ServerProcess) -> Page:
+    return visit(server).page
 
 
 @pytest.fixture
@@ -124,10 +104,8 @@ def test_a_service_without_runs_says_how_to_attach_a_trainer(
     expect(page.get_by_text("fade_client.init").first).to_be_visible()
 
 
-def test_a_run_that_does_not_exist_is_said_not_to(chromium: str, server: ServerProcess) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_page()
-        page.goto(f"{server.url}/runs/no-such-run")
-        expect(page.get_by_text("no-such-run").first).to_be_visible(timeout=60_000)
-        browser.close()
+def test_a_run_that_does_not_exist_is_said_not_to(browser: Browser, server: ServerProcess) -> None:
+    page = browser.new_page()
+    page.goto(f"{server.url}/runs/no-such-run")
+    expect(page.get_by_text("no-such-run").first).to_be_visible(timeout=60_000)
+    page.close()

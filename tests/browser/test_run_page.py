@@ -1,0 +1,171 @@
+"""A person reads a run's page in a real Chromium."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from fade_dashboard.panels import PANELS
+from tests.browser.conftest import SCREENSHOTS, SCRIPT, Fleet, Visitor
+from tests.conftest import ServerProcess, wait_until
+
+pytestmark = pytest.mark.browser
+EMPTY = {"staleness"}
+Visit = Callable[[ServerProcess], Visitor]
+
+
+@pytest.fixture
+def reader(visit: Visit, fleet: Fleet) -> Visitor:
+    return visit(fleet.server)
+
+
+def show(visitor: Visitor, panel: str) -> None:
+    visitor.wait_for(f"document.getElementById('panel-{panel}')", f"the panel {panel}")
+    visitor.page.evaluate(f"document.getElementById('panel-{panel}').scrollIntoView()")
+    visitor.wait_for_panel(panel)
+
+
+def test_every_panel_draws_and_one_without_data_says_what_feeds_it(
+    reader: Visitor, fleet: Fleet
+) -> None:
+    reader.goto(f"/runs/{fleet.ids['fade-s0']}")
+    for key in [panel.key for panel in PANELS if panel.key not in EMPTY]:
+        show(reader, key)
+    expect(reader.page.locator("#panel-staleness")).to_contain_text("log staleness")
+    reader.wait_for("document.querySelectorAll('#more section').length > 0", "further metrics")
+    show(reader, "extra/rollout_seconds")
+    heights = reader.page.evaluate(
+        "document.querySelector('#panel-difficulty .js-plotly-plot')._fullData[0].z.length"
+    )
+    assert heights == 10
+    reader.page.evaluate("window.scrollTo(0, 0)")
+    SCREENSHOTS.mkdir(exist_ok=True)
+    reader.page.screenshot(path=SCREENSHOTS / "health.png")
+
+
+def test_clicking_a_step_shows_its_weights_and_a_link_shows_them_again(
+    reader: Visitor, fleet: Fleet
+) -> None:
+    reader.goto(f"/runs/{fleet.ids['grpo-s0']}")
+    reader.wait_for_panel("entropy")
+    drag = reader.page.locator("#panel-entropy .nsewdrag").first
+    drag.hover(position={"x": 100, "y": 60})
+    drag.click(position={"x": 100, "y": 60})
+    expect(reader.page.locator("#step-note")).to_have_text("48 prompts × 8 rollouts.")
+    counted = (
+        "document.getElementById('step-plot').data"
+        "?.reduce((sum, t) => sum + t.y.reduce((a, b) => a + b, 0), 0)"
+    )
+    reader.wait_for(f"{counted} === 384", "every weight to be counted")
+    link = reader.address
+    assert "step=" in link
+    reader.page.keyboard.press("Escape")
+    wait_until(lambda: "step=" not in reader.address, "the address to forget the step")
+    reader.page.goto(link)
+    expect(reader.page.locator("#step-note")).to_have_text("48 prompts × 8 rollouts.")
+
+
+def test_a_zoom_is_everywhere_and_in_the_address(reader: Visitor, fleet: Fleet) -> None:
+    reader.goto(f"/runs/{fleet.ids['fade-s1']}")
+    reader.wait_for_panel("entropy")
+    box = reader.page.locator("#panel-entropy .nsewdrag").first.bounding_box()
+    assert box is not None
+    reader.page.mouse.move(box["x"] + 60, box["y"] + 60)
+    reader.page.mouse.down()
+    reader.page.mouse.move(box["x"] + 160, box["y"] + 62, steps=5)
+    reader.page.mouse.up()
+    wait_until(lambda: "zoom=" in reader.address, "the zoom in the address")
+    other = "document.querySelector('#panel-accuracy .js-plotly-plot')?._fullLayout.xaxis.range[1]"
+    reader.wait_for(f"{other} < 70", "another panel to follow")
+    link = reader.address
+    reader.page.keyboard.press("z")
+    reader.wait_for(f"{other} > 79", "all steps again")
+    reader.page.goto(link)
+    reader.wait_for_panel("accuracy")
+    reader.wait_for(f"{other} < 70", "the zoom of the link")
+
+
+def test_the_axis_can_be_tokens_or_time(reader: Visitor, fleet: Fleet) -> None:
+    last = "Math.max(...document.querySelector('#panel-entropy .js-plotly-plot')._fullData[1].x)"
+    reader.goto(f"/runs/{fleet.ids['fade-s1']}?axis=tokens")
+    reader.wait_for_panel("entropy")
+    assert reader.page.evaluate(last) == pytest.approx(48_000 * 80 * 1.4)
+    reader.page.keyboard.press("x")
+    wait_until(lambda: "axis=time" in reader.address, "the axis in the address")
+    reader.wait_for(f"{last} < 3600", "seconds instead of tokens")
+
+
+def test_keys_act_and_a_sheet_tells_them(reader: Visitor, fleet: Fleet) -> None:
+    page = reader.page
+    reader.goto(f"/runs/{fleet.ids['fade-s1']}")
+    reader.wait_for_panel("entropy")
+    page.keyboard.press("?")
+    expect(page.get_by_text("show or hide this sheet")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("show or hide this sheet")).to_have_count(0)
+    page.keyboard.press("d")
+    reader.wait_for("document.documentElement.dataset.mantineColorScheme === 'dark'", "the dark")
+    page.keyboard.press("[")
+    wait_until(lambda: "smooth=0.85" in reader.address, "less smoothing")
+    page.keyboard.press("l")
+    log = "document.querySelector('#panel-kl .js-plotly-plot')?._fullLayout.yaxis.type === 'log'"
+    show(reader, "kl")
+    reader.wait_for(log, "a logarithmic axis")
+    page.keyboard.press("g")
+    page.keyboard.press("c")
+    page.wait_for_url("**/compare*")
+    page.keyboard.press("g")
+    page.keyboard.press("r")
+    expect(page.locator("#runs-search")).to_be_visible()
+    page.keyboard.press("/")
+    expect(page.locator("#runs-search")).to_be_focused()
+
+
+def test_what_is_shown_can_be_downloaded(
+    reader: Visitor, fleet: Fleet, browser: Browser, tmp_path: Path
+) -> None:
+    page = reader.page
+    reader.goto(f"/runs/{fleet.ids['fade-s1']}")
+    reader.wait_for_panel("entropy")
+    page.locator("#panel-entropy .panel").hover()
+    with page.expect_download() as numbers:
+        page.locator("#panel-entropy [data-act=csv]").click()
+    numbers.value.save_as(tmp_path / "entropy.csv")
+    with (tmp_path / "entropy.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    sent = fleet.server.get(
+        f"/api/v1/runs/{fleet.ids['fade-s1']}/series", metrics="entropy"
+    ).json()["series"]["entropy"]
+    shown = [row for row in rows if row["metric"] == "entropy"]
+    assert [int(row["step"]) for row in shown] == sent["step"]
+    assert [float(row["value"]) for row in shown] == sent["value"]
+    page.get_by_text("Export").click()
+    with page.expect_download() as whole:
+        page.locator("[data-act=export-html]").click()
+    whole.value.save_as(tmp_path / "page.html")
+    alone = browser.new_page()
+    alone.goto(f"file://{tmp_path}/page.html")
+    drawn = "document.querySelectorAll('.js-plotly-plot .scatterlayer path.js-line').length"
+    wait_until(lambda: alone.evaluate(drawn) > 5, "the downloaded page to draw")
+    alone.close()
+
+
+def test_a_run_named_like_a_script_has_a_name(reader: Visitor, fleet: Fleet) -> None:
+    reader.goto(f"/runs/{fleet.ids[SCRIPT]}?compare={fleet.ids['live']}")
+    expect(reader.page.locator("#crumb-run")).to_have_text(SCRIPT)
+    reader.wait_for_panel("entropy", runs=2)
+    expect(reader.page.locator("#legend")).to_contain_text(SCRIPT)
+    assert reader.page.title() == f"{SCRIPT} · Fadewatch"
+
+
+def test_an_example_can_be_imported_where_there_is_no_run(
+    visit: Visit, server: ServerProcess
+) -> None:
+    reader = visit(server)
+    reader.goto("/")
+    reader.page.get_by_role("button", name="Import an example run").click()
+    reader.page.get_by_role("link", name="example").first.click()
+    reader.wait_for_panel("accuracy")
+    assert reader.page.evaluate("window.fadewatch.lastStep('accuracy')") == 159
