@@ -10,7 +10,18 @@ from typing import Annotated
 
 import typer
 
-from fadewatch.commands import audit, database, demo, diagnose, import_, keys, serve, spool, whatif
+from fadewatch.commands import (
+    audit,
+    database,
+    demo,
+    diagnose,
+    import_,
+    keys,
+    serve,
+    spool,
+    upkeep,
+    whatif,
+)
 
 app = typer.Typer(
     name="fadewatch",
@@ -23,6 +34,9 @@ app.command("demo", rich_help_panel="Start here")(demo.demo)
 app.command("diagnose", rich_help_panel="Start here")(diagnose.diagnose)
 app.command("server", rich_help_panel="Service")(serve.server)
 app.command("dashboard", rich_help_panel="Service")(serve.dashboard)
+app.command("prune", rich_help_panel="Service")(upkeep.prune)
+app.command("backup", rich_help_panel="Service")(upkeep.backup)
+app.command("restore", rich_help_panel="Service")(upkeep.restore)
 app.add_typer(database.app, name="db", rich_help_panel="Service")
 app.add_typer(keys.app, name="keys", rich_help_panel="Service")
 app.add_typer(audit.app, name="audit", rich_help_panel="What does my method do?")

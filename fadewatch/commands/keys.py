@@ -95,11 +95,11 @@ def _context(db: str | None) -> "Iterator[Context]":
     from fade_server.schema import prepare_engine  # noqa: PLC0415
     from fade_server.services.context import Context  # noqa: PLC0415
     from fade_server.services.notifier import Notifier  # noqa: PLC0415
-    from fade_server.settings import Settings  # noqa: PLC0415
+    from fade_server.settings import read_settings  # noqa: PLC0415
 
-    settings = Settings()
     try:
-        store = Store(database_url(db) or settings.database_url)
+        settings = read_settings(database_url=database_url(db))
+        store = Store(settings.database_url)
         try:
             prepare_engine(store.engine)
             yield Context(store, settings, Notifier(), time.time)

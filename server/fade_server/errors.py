@@ -9,6 +9,7 @@ ServiceError            (FadeError)     base; carries a one-line explanation
 ├── EncodingError       (ValueError)    415  the body is in an encoding that is not known
 ├── InvalidInputError   (ValueError)    422  fields are wrong; ``problems`` names each
 ├── UnavailableError    (RuntimeError)  503  the service cannot do its work now
+├── BackupError         (RuntimeError)       a backup cannot be written or restored
 └── SchemaError         (RuntimeError)       the database is not at this version's schema
 """
 
@@ -68,6 +69,10 @@ class EncodingError(ServiceError, ValueError):
 
 class UnavailableError(ServiceError, RuntimeError):
     """The service cannot do its work now."""
+
+
+class BackupError(ServiceError, RuntimeError):
+    """A backup cannot be written or restored."""
 
 
 class SchemaError(ServiceError, RuntimeError):

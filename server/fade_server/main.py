@@ -21,6 +21,7 @@ from fade_server.routes import (
     keys,
     login,
     methods,
+    retention,
     runs,
     schedule,
     series,
@@ -42,6 +43,7 @@ from fade_server.services.imports import Importer
 from fade_server.services.levels import build_levels, runs_behind
 from fade_server.services.notifier import Notifier
 from fade_server.services.periodic import Periodic
+from fade_server.services.retention import prune_by_policy
 from fade_server.services.watch import unfinished, watch
 from fade_server.settings import Settings
 
@@ -67,6 +69,7 @@ PARTS = (
     transfer.router,
     methods.router,
     keys.router,
+    retention.router,
 )
 
 
@@ -205,4 +208,5 @@ def _chores(context: Context) -> tuple[Periodic, ...]:
     return (
         Periodic("fadewatch-sweep", settings.sweep_s, sweep),
         Periodic("fadewatch-overrides", settings.tick_s, partial(overrides.expire_due, context)),
+        Periodic("fadewatch-prune", settings.prune_every_s, partial(prune_by_policy, context)),
     )

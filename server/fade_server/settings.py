@@ -149,6 +149,9 @@ class Settings(BaseSettings):
     tick_s: float = Field(default=1.0, gt=0)
     """How often a server looks for overrides that end, in seconds."""
 
+    prune_every_s: float = Field(default=3600.0, gt=0)
+    """How often a server deletes what the projects' retention says, in seconds."""
+
     @classmethod
     def settings_customise_sources(
         cls,

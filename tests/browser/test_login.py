@@ -1,13 +1,11 @@
 """A person logs in with a key in a real Chromium, looks, is refused a change, and leaves."""
 
 import re
-from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.test_live_run import FLAGS
 from tests.conftest import ServerProcess
 
 pytestmark = pytest.mark.browser
@@ -47,14 +45,6 @@ def keys(server: ServerProcess) -> dict[str, str]:
     url = f"{server.url}/api/v1/projects/p/runs"
     assert httpx.post(url, json=body, headers=headers).status_code == 201
     return made
-
-
-@pytest.fixture
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield started
-        started.close()
 
 
 def _log_in(page: Page, key: str) -> None:

@@ -6,5 +6,6 @@
 ``runs``       runs, their tags and their attempts
 ``steps``      step records and raw weights
 ``levels``     blocks of the levels of detail
+``retention``  policies, and deleting in pieces
 ``schedules``  what the scheduler computed and what people pinned
 """

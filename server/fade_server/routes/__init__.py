@@ -4,6 +4,7 @@
 ``steps``     batches of steps
 ``schedule``  the live schedule and overrides
 ``series``    metrics over steps, and raw weights
+``retention`` what a project keeps for how long
 ``health``    liveness and readiness
 ``bodies``    reading a body: limits, gzip, JSON
 ``problems``  errors as problem details

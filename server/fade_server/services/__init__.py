@@ -15,5 +15,6 @@
 ``points``      metrics from the rows of the store
 ``levels``      metrics of long runs, without their rows
 ``downsample``  fewer points with the same envelope
+``retention``   what is kept for how long, and the deletion of the rest
 ``weights``     raw advantage weights of one step
 """

@@ -20,7 +20,7 @@ class Periodic:
         work: What to do.
     """
 
-    def __init__(self, name: str, interval_s: float, work: Callable[[], None]) -> None:
+    def __init__(self, name: str, interval_s: float, work: Callable[[], object]) -> None:
         self._interval_s, self._work = interval_s, work
         self._woken = threading.Event()
         self._stopping = False
