@@ -31,10 +31,10 @@ def prune(
     from fade_server.services import retention  # noqa: PLC0415
     from fade_server.services.context import Context  # noqa: PLC0415
     from fade_server.services.notifier import Notifier  # noqa: PLC0415
-    from fade_server.settings import Settings  # noqa: PLC0415
+    from fade_server.settings import read_settings  # noqa: PLC0415
 
-    settings = Settings()
-    store = Store(database_url(db) or settings.database_url)
+    settings = read_settings(database_url=database_url(db))
+    store = Store(settings.database_url)
     try:
         if problem := engine_problem(store.engine):
             _fail(problem)
@@ -66,10 +66,10 @@ def backup(
     """
     from fade_core.errors import FadeError  # noqa: PLC0415
     from fade_server.backup import back_up  # noqa: PLC0415
-    from fade_server.settings import Settings  # noqa: PLC0415
+    from fade_server.settings import read_settings  # noqa: PLC0415
 
     try:
-        back_up(database_url(db) or Settings().database_url, file, force=force)
+        back_up(read_settings(database_url=database_url(db)).database_url, file, force=force)
     except FadeError as error:
         _fail(str(error))
     typer.echo(f"The store is in {file}, {file.stat().st_size / 2**20:,.1f} MiB.")
@@ -86,10 +86,10 @@ def restore(
     """
     from fade_core.errors import FadeError  # noqa: PLC0415
     from fade_server import backup  # noqa: PLC0415
-    from fade_server.settings import Settings  # noqa: PLC0415
+    from fade_server.settings import read_settings  # noqa: PLC0415
 
     try:
-        backup.restore(database_url(db) or Settings().database_url, file, force=force)
+        backup.restore(read_settings(database_url=database_url(db)).database_url, file, force=force)
     except FadeError as error:
         _fail(str(error))
     typer.echo("The store is restored, at the schema of this version.")

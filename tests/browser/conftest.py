@@ -3,10 +3,11 @@
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 
 from tests.browser.simulated import Simulation, stream
 from tests.conftest import ServerProcess, wait_until
@@ -67,6 +68,11 @@ def browser(chromium: str) -> Iterator[Browser]:
         started.close()
 
 
+def _refuse(note: Callable[[str], None], dialog: Dialog) -> None:
+    note(dialog.message)
+    dialog.dismiss()
+
+
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[[ServerProcess], Visitor]]:
     """Open a page that fails the test for any console error and any request off the machine."""
@@ -80,7 +86,7 @@ def visit(browser: Browser) -> Iterator[Callable[[ServerProcess], Visitor]]:
         note = visitor.complaints.append
         page.on("console", lambda m: note(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: note(str(error)))
-        page.on("dialog", lambda dialog: (note(dialog.message), dialog.dismiss()))
+        page.on("dialog", partial(_refuse, note))
         page.on(
             "request",
             lambda r: None if r.url.startswith(local) else note(f"off-site {r.url}"),
