@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from fade_server.queries import runs as run_queries
 from fade_server.queries.levels import WRITTEN
 from fade_server.services.downsample import Floats, envelope, thin
-from fade_server.services.levels import bucket_steps, level_for, runs_behind
+from fade_server.services.levels import bucket_steps, build_levels, level_for, runs_behind
 from fade_server.services.metrics import parse_metrics
 from fade_server.services.points import Curves, read_points
 from fade_server.tables import levels
@@ -23,12 +23,18 @@ LAST = 400_000
 ODD: list[float | str] = ["NaN", "Infinity", "-Infinity"]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _quiet(api: Api) -> None:
+    """Leave the jobs out: the tests say themselves when levels are written."""
+    api.context.background.stop()
+
+
 @pytest.fixture(scope="module")
 def long(api: Api) -> str:
     """A run of 6,000 steps in a row, then one in forty, with values of every kind."""
     api.open_run("levels")
     _send(api, "levels", [*range(6000), *range(6000, LAST, 41)])
-    assert api.context.background.wait_idle(60)
+    build_levels(api.context, "levels")
     return "levels"
 
 
@@ -47,7 +53,7 @@ def test_any_range_is_shown_as_its_rows_would_be(
 def test_a_chart_of_a_long_run_needs_hardly_any_of_its_rows(api: Api) -> None:
     api.open_run("hollow")
     _send(api, "hollow", list(range(9000)))
-    assert api.context.background.wait_idle(60)
+    build_levels(api.context, "hollow")
     query = {"points": 100, "from": 5, "to": 8500}
     before = api.series("hollow", *METRICS, **query)
     with api.context.store.write() as session:
@@ -62,14 +68,14 @@ def test_a_chart_of_a_long_run_needs_hardly_any_of_its_rows(api: Api) -> None:
 def test_a_late_step_shows_at_once_and_its_blocks_are_written_again(api: Api) -> None:
     api.open_run("late")
     _send(api, "late", list(range(0, 3 * 4096 + 1, 2)))
-    assert api.context.background.wait_idle(60)
+    build_levels(api.context, "late")
     assert _blocks(api, "late") == [0, 1, 2]
-    api.context.background.stop()
     api.send("late", [5001], columns={"loss": [777.0]})
     assert _blocks(api, "late") == [0]
     assert 777.0 in api.series("late", "loss", points=8)["loss"]["value"]
-    api.context.background.start(runs_behind(api.context))
-    assert api.context.background.wait_idle(60)
+    assert runs_behind(api.context) == ["late"]
+    build_levels(api.context, "late")
+    assert runs_behind(api.context) == []
     assert _blocks(api, "late") == [0, 1, 2]
     assert 777.0 in api.series("late", "loss", points=8)["loss"]["value"]
     _agrees(api, "late", 0, 3 * 4096, 50)
@@ -78,11 +84,11 @@ def test_a_late_step_shows_at_once_and_its_blocks_are_written_again(api: Api) ->
 def test_a_new_attempt_replaces_what_it_supersedes(api: Api) -> None:
     api.open_run("again")
     _send(api, "again", list(range(0, 6 * 4096, 3)))
-    assert api.context.background.wait_idle(60)
+    build_levels(api.context, "again")
     assert _blocks(api, "again") == [0, 1, 2, 3, 4]
     api.open_run("again", "a2")
     _send(api, "again", list(range(9000, 7 * 4096, 2)), attempt=2, low=5.0)
-    assert api.context.background.wait_idle(60)
+    build_levels(api.context, "again")
     assert _blocks(api, "again") == [0, 1, 2, 3, 4, 5]
     for first, last, points in [(0, 30_000, 40), (8000, 10_000, 100), (9000, 30_000, 8)]:
         _agrees(api, "again", first, last, points)
@@ -94,7 +100,7 @@ def test_steps_far_apart_cost_no_empty_blocks(api: Api) -> None:
     api.open_run("far")
     far = 2**52
     _send(api, "far", [*range(4200), far, far + 5000])
-    assert api.context.background.wait_idle(60)
+    build_levels(api.context, "far")
     assert _blocks(api, "far") == [0, 1, far // 4096]
     _agrees(api, "far", 0, far + 5000, 8)
     _agrees(api, "far", 10, far, 100)
