@@ -196,7 +196,7 @@ def test_what_is_done_with_keys_is_in_the_audit_trail(api: Api, admin: dict[str,
     older = api.get(f"/audit?limit=500&cursor={newest['next_cursor']}", headers=admin).json()
     assert max(one["id"] for one in older["entries"]) < newest["entries"][1]["id"]
     assert older["next_cursor"] is None
-    for cursor in ("x", "WzFd", "LTE="):
+    for cursor in ("x", "LTE=", "WyJhIl0="):
         refused = problem(api.get(f"/audit?cursor={cursor}", headers=admin), 422)
         assert refused["errors"][0]["field"] == "cursor"
 
