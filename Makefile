@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check lint format screenshots clean
+.PHONY: demo test check lint fuzz format screenshots clean
 
 demo: .venv/.demo
 	$(BIN)/fadewatch demo $(ARGS)
@@ -27,6 +27,10 @@ lint:
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Ten thousand requests and more, on both databases; a fifth of an hour.
+fuzz: .venv/.dev
+	FADEWATCH_FUZZ_CASES=100 $(BIN)/python -m pytest tests/integration/server/test_fuzz.py --log-cli-level=INFO
 
 format:
 	$(BIN)/ruff check --fix .
