@@ -32,7 +32,7 @@ from tests.integration.server.live import serve_live
 
 log = logging.getLogger(__name__)
 
-CASES = int(os.environ.get("FADEWATCH_FUZZ_CASES", "6"))
+CASES = int(os.environ.get("FADEWATCH_FUZZ_CASES", "4"))
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
