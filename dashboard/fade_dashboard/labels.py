@@ -96,4 +96,5 @@ def describe(metric: str) -> str:
     'mean entropy of the sampling distribution, nats a token'
     """
     field = field_of(metric)
-    return f"{field.description}, {field.unit}" if field.unit else field.description
+    told = field.unit in field.description
+    return field.description if told else f"{field.description}, {field.unit}"

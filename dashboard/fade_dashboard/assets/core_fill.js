@@ -178,6 +178,30 @@
     return { shapes, annotations };
   }
 
+  // Stretches that were pinned, from the trail of pins and releases: [[from, to or null]].
+  function pinned(trail) {
+    const found = [];
+    for (const { step, source } of trail) {
+      const open = found.length && found.at(-1)[1] === null;
+      if (source === "override" && !open) found.push([step, null]);
+      if (source !== "override" && open) found.at(-1)[1] = step;
+    }
+    return found;
+  }
+
+  // These stretches as regions of a figure, named once each.
+  function overrideRegions(stretches, at, lastStep, ink) {
+    const whole = { xref: "x", yref: "paper" };
+    return {
+      shapes: stretches.map(([from, to]) => ({
+        type: "rect", layer: "below", x0: at(from), x1: at(to ?? lastStep), y0: 0, y1: 1, fillcolor: "#CC79A7", opacity: 0.16, line: { width: 0 }, ...whole,
+      })),
+      annotations: stretches.map(([from]) => ({
+        x: at(from), y: 0, xanchor: from > 0.7 * lastStep ? "right" : "left", yanchor: "bottom", showarrow: false, text: "■ override", font: { size: 10, color: ink }, ...whole,
+      })),
+    };
+  }
+
   // Counts of values in equal bins over all of them: {edges, counts: [per list]}.
   function histogram(lists, bins = 30) {
     const all = lists.flat().filter(Number.isFinite);
@@ -193,5 +217,5 @@
     return { edges: Array.from({ length: bins + 1 }, (_, i) => low + i * width), counts };
   }
 
-  Object.assign(core, { fill, regions, histogram });
+  Object.assign(core, { fill, regions, pinned, overrideRegions, histogram });
 })(typeof window === "undefined" ? globalThis : window);

@@ -15,6 +15,7 @@
       bodies: {},         // Run JSON by id
       gone: new Set(),    // ids that no run has
       alerts: [],         // of the run on its page
+      pinned: [],         // its stretches under an override: [from, to or null]
       axes: {},           // run -> {step, x}, null for steps, false where the run has no such axis
       unit: [1, ""],      // of the axis of time
       zooms: {},          // panel -> [from, to], where panels are not synchronised
@@ -23,7 +24,7 @@
       filled: {},         // panel -> its figure
       sent: {},           // component -> the props it was last given, as text
       busy: false, again: false, ticks: 0,
-      axesFor: "", alertVersion: undefined, reasonAt: null, sentReasons: null,
+      axesFor: "", alertVersion: undefined, overrideVersion: 0, reasonAt: null, sentReasons: null,
     };
   }
 
@@ -131,25 +132,11 @@
   // Everything that a panel's picture depends on, as text.
   function dependsOn(key) {
     const { smooth, axis, log, step, at } = state.view;
-    const alerts = state.regions ? alertsFor(key).map(({ id, version }) => [id, version]) : [];
-    const own = key === "pass_at_k" ? at : step;
+    const alerts = state.regions ? window.fadewatchMarks.alertsFor(key).map(({ id, version }) => [id, version]) : [];
+    const own = key === "pass_at_k" ? at : key === "schedule" ? [step, state.pinned] : step;
     const versions = idsInView().map(version);
     const zoom = zoomOf(key) || state.view.range;
     return JSON.stringify([zoom, smooth, axis, log.includes(key), own, alerts, state.templates.serial, versions]);
-  }
-
-  function alertsFor(key) {
-    const detectors = state.templates?.panels[key]?.detectors || [];
-    return state.alerts.filter(({ detector }) => detectors.includes(detector));
-  }
-
-  function marksOf(key) {
-    const chosen = state.page === "run" ? state.view.step : null;
-    const alerts = state.regions ? alertsFor(key) : [];
-    const at = (step) => core.place(axisOf(state.run), [step])[0];
-    const ink = figureOf(key).layout.font.color;
-    if (!alerts.length && chosen === null) return undefined;
-    return core.regions(alerts, at, lastStep(state.run), chosen, ink);
   }
 
   function draw(key, series) {
@@ -160,7 +147,7 @@
       const given = { series, smoothing: smooth, axes: state.axes, kind: axis, unit: state.unit, log: log.includes(key), at };
       const revision = JSON.stringify([zoomOf(key) || state.view.range, axis, given.log]);
       const steps = figureOf(key).layout.meta?.steps;
-      const figure = core.fill(figureOf(key), given, shownFor(key), revision, steps && !steps.length ? undefined : marksOf(key));
+      const figure = core.fill(figureOf(key), given, shownFor(key), revision, steps && !steps.length ? undefined : window.fadewatchMarks.regions(key));
       state.filled[key] = figure;
       window.dash_clientside.set_props({ panel: key }, { figure });
       const section = document.getElementById(`panel-${key}`);
@@ -231,7 +218,7 @@
       give("run-crumbs", { className: state.page === "run" ? "crumbs" : "hidden" });
       give("toolbar", { className: "toolbar" });
       window.fadewatchShow.run();
-      if (state.page === "run") await window.fadewatchNumbers.readAlerts();
+      if (state.page === "run") await Promise.all([window.fadewatchNumbers.readAlerts(), window.fadewatchNumbers.readOverrides()]);
       else window.fadewatchCompare.show();
       wantTemplates();
     } catch (error) {
@@ -279,7 +266,7 @@
     }
     const several = made.runs.length > 1;
     give("legend", { children: several ? made.runs.map(window.fadewatchShow.legendEntry) : [], className: several ? "legend" : "hidden" });
-    window.fadewatchShow.marks(alertsFor);
+    window.fadewatchMarks.headings();
     refresh();
   }
 

@@ -72,16 +72,10 @@
     const say = (children) => page.give("import-note", { children });
     say("Importing…");
     const answer = await fetch(`${page.base()}assets/example.jsonl`).then((got) => got.blob())
-      .then((body) => fetch("/api/v1/runs/import?project=example&run_id=example&format=jsonl&filename=example.jsonl", { method: "POST", body, headers: { ...headers(), "Content-Type": "application/octet-stream" } }));
+      .then((body) => fetch("/api/v1/runs/import?project=example&run_id=example&format=jsonl&filename=example.jsonl", { method: "POST", body, headers: { ...window.fadewatchSession.changing(), "Content-Type": "application/octet-stream" } }));
     if (!answer.ok) { say(`The service refused the example: ${answer.status}`); return; }
     say("");
     await window.fadewatchList.reread();
-  }
-
-  // A session in the browser proves with this header that the page is ours.
-  function headers() {
-    const token = document.cookie.match(/(?:^|; )_csrf_token=([^;]*)/);
-    return token ? { "X-CSRFToken": decodeURIComponent(token[1]) } : {};
   }
 
   function chooseHealth(name) {

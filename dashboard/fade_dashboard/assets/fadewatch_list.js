@@ -116,7 +116,7 @@
       members: members.map(({ id }) => id), health: worst, status: rows.some(({ status }) => status === "running") ? "running" : rows[0].status,
       step: Math.max(...rows.map(({ step }) => step ?? 0)), age: Math.min(...rows.map(({ age }) => age)),
       ...Object.fromEntries(numbers.map((name) => [name, of(name).mean])),
-      spread: Object.fromEntries(numbers.map((name) => [name, of(name).sd])),
+      spread: Object.fromEntries(NUMBERS.map((name) => [name, of(name).sd])),
     };
   }
 

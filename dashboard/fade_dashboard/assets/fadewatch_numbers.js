@@ -120,5 +120,13 @@
     page.applyTemplates();
   }
 
-  window.fadewatchNumbers = { read, readAxes, readAlerts, tokensOf };
+  // Where people have pinned the schedule, when that has changed.
+  async function readOverrides() {
+    const body = state.bodies[state.run];
+    if (!body || body.override_version === state.overrideVersion) return;
+    const { schedules } = await (await ask(`/api/v1/runs/${encodeURIComponent(body.id)}/schedule/history?overrides=true&limit=400`)).json();
+    Object.assign(state, { overrideVersion: body.override_version, pinned: core.pinned(schedules) });
+  }
+
+  window.fadewatchNumbers = { read, readAxes, readAlerts, readOverrides, tokensOf };
 })();

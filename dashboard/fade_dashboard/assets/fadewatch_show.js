@@ -83,7 +83,7 @@
     return Boolean(clicks);
   }
 
-  // ------------------------------------------------------------------ tiles, legend, marks, tabs
+  // ------------------------------------------------------------------ tiles, legend, tabs
   function tiles(series) {
     const made = state.templates.tiles.map((tile) => {
       const { step = [], value = [] } = series[tile.metric] || {};
@@ -109,19 +109,6 @@
       h("Img", { src: `data:image/svg+xml,${encodeURIComponent(svg)}`, alt: "" }), h("Span", { title: name }, name), ...seeds);
   }
 
-  const SEVERITY = { critical: core.health("critical"), warning: core.health("warning"), info: { mark: "●", tone: "calm" } };
-
-  // Open alerts in the headings of the panels that they are about.
-  function marks(alertsFor) {
-    for (const key of Object.keys(state.templates?.panels || {})) {
-      const open = alertsFor(key).filter((alert) => alert.state !== "resolved").slice(0, 3);
-      give({ marks: key }, { children: open.map((alert) => {
-        const { mark, tone } = SEVERITY[alert.severity] || SEVERITY.info;
-        return h("Span", { className: `badge ${tone}`, title: alert.headline }, `${mark} A${alert.id}`);
-      }) });
-    }
-  }
-
   // Show the part of the run's page that the address names.
   function tab() {
     const parts = [...document.querySelectorAll("#page-run > .part")];
@@ -133,6 +120,6 @@
     }
   }
 
-  window.fadewatchShow = { h, m, badge, run, offerAxes, tiles, legendEntry, marks, tab, reasonAt, reasonsIfOpen };
+  window.fadewatchShow = { h, m, badge, run, offerAxes, tiles, legendEntry, tab, reasonAt, reasonsIfOpen };
   window.dash_clientside.fadewatch = { ...window.dash_clientside.fadewatch, openReasons };
 })();

@@ -47,7 +47,7 @@
 
   // ------------------------------------------------------------------ courses
   const POINTS = 80, KEEP = 0.8, AT_ONCE = 4, FRESH_MS = 10_000;
-  const COLOURS = { accuracy: "#0072B2", entropy: "#009E73" };
+  const COLOURS = { accuracy: ["#0072B2", "#4DA3E0"], entropy: ["#009E73", "#2BB58B"] };
   const courses = new Map();   // "run" -> {count, at, series}
   const waiting = [];
   let running = 0;
@@ -73,16 +73,17 @@
 
   // Only rows on the screen have cells, so only they are asked for.
   function Course({ data, value, metric }) {
+    const colour = COLOURS[metric][Number(document.documentElement.dataset.agThemeMode === "dark")];
     const [picture, show] = window.React.useState("");
     window.React.useEffect(() => {
       let here = true;
       if (!data.members) courseOf(data.id, value).then((series) => {
         if (!here) return;
         const { value: values = [], step = [] } = series[metric] || {};
-        show(core.sparkline(core.ema(values, KEEP, step), COLOURS[metric], 80, 26));
+        show(core.sparkline(core.ema(values, KEEP, step), colour, 80, 26));
       });
       return () => { here = false; };
-    }, [data.id, value, metric]);
+    }, [data.id, value, metric, colour]);
     return picture ? h("img", { src: picture, alt: "", className: "course" }) : null;
   }
   cells.FadewatchCourse = (props) => h(Course, props);

@@ -21,7 +21,7 @@ for step in range(steps):
 run.finish()"""
 
 _ALWAYS = ("name",)
-_FIRST_HIDDEN = ("project", "mode", "tags", "kl_k3", "grad_norm", "created")
+_FIRST_HIDDEN = ("project", "group", "mode", "tags", "kl_k3", "grad_norm", "created")
 
 
 def layout() -> html.Div:
@@ -162,9 +162,9 @@ def _columns() -> list[dict[str, Any]]:
         {"field": "tags", "headerName": "Tags", "minWidth": 100},
         {"field": "mode", "headerName": "Mode", "minWidth": 92},
         _number("step", "Last step", "fadewatchStep", "newest step that was reported"),
-        _number("accuracy", "Accuracy", "fadewatchPercent", describe("accuracy")),
+        _number("accuracy", "Accuracy", "fadewatchPercent", describe("accuracy"), 126),
         _course("accuracy"),
-        _number("entropy", "Entropy", "fadewatchNumber", describe("entropy")),
+        _number("entropy", "Entropy", "fadewatchNumber", describe("entropy"), 116),
         _course("entropy"),
         _number("kl_k3", "KL k3", "fadewatchNumber", describe("kl_k3")),
         _number("grad_norm", "Grad norm", "fadewatchNumber", describe("grad_norm")),
@@ -176,7 +176,7 @@ def _columns() -> list[dict[str, Any]]:
     return [{**column, "hide": column["field"] in _FIRST_HIDDEN} for column in columns]
 
 
-def _number(field: str, title: str, form: str, tooltip: str) -> dict[str, Any]:
+def _number(field: str, title: str, form: str, tooltip: str, width: int = 88) -> dict[str, Any]:
     return {
         "field": field,
         "headerName": title,
@@ -184,7 +184,7 @@ def _number(field: str, title: str, form: str, tooltip: str) -> dict[str, Any]:
         "type": "rightAligned",
         "cellRenderer": "FadewatchNumber",
         "cellRendererParams": {"form": form},
-        "minWidth": 84,
+        "minWidth": width,
     }
 
 

@@ -74,7 +74,14 @@ async def wait_for_schedule(context: Context, run_id: str, known: Known, wait_s:
 
 
 def history(
-    context: Context, run_id: str, *, first: int, last: int, limit: int, cursor: str | None
+    context: Context,
+    run_id: str,
+    *,
+    first: int,
+    last: int,
+    limit: int,
+    cursor: str | None,
+    overrides: bool = False,
 ) -> Document:
     """Return one page of what the scheduler computed and what people did, the newest page first.
 
@@ -85,6 +92,7 @@ def history(
         last: Largest.
         limit: Most to return.
         cursor: ``next_cursor`` of the page before, which is the newer one.
+        overrides: Only what people pinned and released, and its first use.
 
     Returns:
         ``schedules``, oldest first inside the page, and ``next_cursor`` of what is older.
@@ -96,7 +104,9 @@ def history(
     before = read_cursor(cursor, int, int)
     run = _read(context, run_id)
     with context.store.read() as session:
-        trail = schedule_queries.list_schedules(session, run.pk, first, last, limit + 1, before)
+        trail = schedule_queries.list_schedules(
+            session, run.pk, first, last, limit + 1, before, overrides=overrides
+        )
     following = None
     if len(trail) > limit:
         entry, schedule = trail[limit - 1]

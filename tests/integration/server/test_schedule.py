@@ -109,6 +109,16 @@ def test_a_pin_is_in_force_while_the_scheduler_goes_on_underneath(api: Api) -> N
     assert released["schedule"] == schedule_document(wanted)
 
 
+def test_the_trail_can_be_only_what_people_did(api: Api) -> None:
+    api.open_run("hands")
+    _send(api, "hands", 1, [(step, 0.25, 0.5) for step in range(3)])
+    _call(api, "PUT", "hands", {"delta": 0.5, "reason": "too greedy"})
+    _call(api, "DELETE", "hands")
+    trail = api.get("/runs/hands/schedule/history?overrides=true").json()["schedules"]
+    assert [one["source"] for one in trail] == ["override", "fade"]
+    assert len(api.get("/runs/hands/schedule/history").json()["schedules"]) == 6
+
+
 def test_the_trail_shows_what_people_did(api: Api) -> None:
     api.open_run("trail")
     _call(api, "PUT", "trail", {"alpha": 2, "reason": "try"})

@@ -92,6 +92,14 @@ check("an alert is a region from its onset with its name, until it was resolved"
   assert.equal(core.regions([], (s) => s, 50, 7, "#000").shapes[0].x0, 7);
 });
 
+check("a pin is a stretch until its release, and one without release goes on", () => {
+  const trail = [[5, "override"], [6, "override"], [9, "fade"], [20, "override"]].map(([step, source]) => ({ step, source }));
+  assert.deepEqual(core.pinned(trail), [[5, 9], [20, null]]);
+  const { shapes, annotations } = core.overrideRegions(core.pinned(trail), (s) => s, 30, "#000");
+  assert.deepEqual(shapes.map(({ x0, x1 }) => [x0, x1]), [[5, 9], [20, 30]]);
+  assert.equal(annotations.length, 2);
+});
+
 check("a histogram counts every number once, and knows bins of one value", () => {
   const { edges, counts } = core.histogram([[0, 1, 1, NaN], [0.5]], 4);
   assert.deepEqual([edges[0], edges[4]], [0, 1]);
