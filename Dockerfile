@@ -2,9 +2,10 @@
 FROM python:3.13-slim
 WORKDIR /app
 COPY . .
-RUN pip install --no-cache-dir ".[server,dashboard]" \
+# A number, so that Kubernetes can see that it is not root.
+RUN pip install --no-cache-dir -c constraints.txt ".[server,dashboard]" \
     && rm -rf /app/* \
-    && useradd --create-home fadewatch
-USER fadewatch
-ENV PYTHONUNBUFFERED=1
+    && useradd --create-home --uid 10001 fadewatch
+USER 10001
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 CMD ["fadewatch", "server"]

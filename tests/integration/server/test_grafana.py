@@ -64,6 +64,14 @@ def test_every_metric_of_ours_is_on_the_board(exposed: dict[str, set[str]]) -> N
     assert {name for name in ours if name.startswith("fadewatch_")} <= families
 
 
+def test_the_page_names_every_metric_and_no_other(exposed: dict[str, set[str]]) -> None:
+    named = set(re.findall(r"`(fadewatch_[a-z_]+)`", (ROOT / "docs" / "running.md").read_text()))
+    assert named <= exposed.keys()
+    ours = {re.sub(r"_(total|bucket|count|sum|created)$", "", name) for name in exposed}
+    told = {name.removesuffix("_total") for name in named}
+    assert {name for name in ours if name.startswith("fadewatch_")} == told
+
+
 def test_panels_do_not_overlap() -> None:
     cells = [
         (x, y)
