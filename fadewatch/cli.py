@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from fadewatch.commands import (
+    alerts,
     audit,
     database,
     demo,
@@ -37,6 +38,7 @@ app.command("dashboard", rich_help_panel="Service")(serve.dashboard)
 app.command("prune", rich_help_panel="Service")(upkeep.prune)
 app.command("backup", rich_help_panel="Service")(upkeep.backup)
 app.command("restore", rich_help_panel="Service")(upkeep.restore)
+app.add_typer(alerts.app, name="alerts", rich_help_panel="Service")
 app.add_typer(database.app, name="db", rich_help_panel="Service")
 app.add_typer(keys.app, name="keys", rich_help_panel="Service")
 app.add_typer(audit.app, name="audit", rich_help_panel="What does my method do?")

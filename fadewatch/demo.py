@@ -244,6 +244,7 @@ def _report(plan: Plan, service: Service, results: list[dict[str, Any]], console
             f"   {plan.server}/runs/{result['run_id']}",
             soft_wrap=True,
         )
+        console.print(f"    {_first_alert(plan, result['run_id'])}", soft_wrap=True)
     if not complete:
         console.print(
             f"[red]Records are missing; send them: fadewatch sync {plan.folder / 'spool'}"
@@ -256,6 +257,16 @@ def _report(plan: Plan, service: Service, results: list[dict[str, Any]], console
             soft_wrap=True,
         )
     return complete
+
+
+def _first_alert(plan: Plan, run_id: str) -> str:
+    """Return what the service warned of first while the run trained."""
+    answer = httpx.get(f"{plan.server}/api/v1/runs/{run_id}/alerts", params={"limit": 500})
+    fired = [one for one in answer.json()["alerts"] if one["fired_at"] is not None]
+    if not fired:
+        return "no alert"
+    first = min(fired, key=lambda one: (one["fired_at"], one["id"]))
+    return f"alert at step {first['first_step']}: {first['headline']}"
 
 
 def _serve_until_interrupted(service: Service, console: Console) -> None:

@@ -25,6 +25,7 @@ from fade_server.routes import (
     runs,
     schedule,
     series,
+    sinks,
     steps,
     telemetry,
     transfer,
@@ -38,6 +39,7 @@ from fade_server.security import KeyDoor, Limits
 from fade_server.services import overrides
 from fade_server.services.background import Background, Job
 from fade_server.services.context import Context
+from fade_server.services.delivering import deliver_due
 from fade_server.services.gauges import Gauges
 from fade_server.services.imports import Importer
 from fade_server.services.levels import build_levels, runs_behind
@@ -65,6 +67,7 @@ PARTS = (
     schedule.router,
     series.router,
     alerts.router,
+    sinks.router,
     events.router,
     transfer.router,
     methods.router,
@@ -209,4 +212,5 @@ def _chores(context: Context) -> tuple[Periodic, ...]:
         Periodic("fadewatch-sweep", settings.sweep_s, sweep),
         Periodic("fadewatch-overrides", settings.tick_s, partial(overrides.expire_due, context)),
         Periodic("fadewatch-prune", settings.prune_every_s, partial(prune_by_policy, context)),
+        Periodic("fadewatch-deliveries", settings.delivery_poll_s, partial(deliver_due, context)),
     )

@@ -152,6 +152,22 @@ class Settings(BaseSettings):
     prune_every_s: float = Field(default=3600.0, gt=0)
     """How often a server deletes what the projects' retention says, in seconds."""
 
+    allow_private_targets: bool = False
+    """Whether alerts may be sent to this machine and to private networks."""
+
+    public_url: str | None = None
+    """Address under which people reach the service, for the links in messages; by default that of
+    ``host`` and ``port``."""
+
+    delivery_tries: int = Field(default=8, ge=1)
+    """How often a message is tried before it is given up."""
+
+    delivery_pause_s: float = Field(default=5.0, gt=0)
+    """Pause after the first try, in seconds; each next one is twice as long, at most an hour."""
+
+    delivery_poll_s: float = Field(default=1.0, gt=0)
+    """How often a server looks for messages that are due, in seconds."""
+
     @classmethod
     def settings_customise_sources(
         cls,

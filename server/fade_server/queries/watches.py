@@ -67,7 +67,7 @@ def records_after(
         limit: Most records to return.
     """
     place = tuple_(steps.c.attempt, steps.c.step)
-    wanted = ("attempt", "step", "recorded_at", "nonfinite", "vectors", "pass_at_k", "extra")
+    wanted = ("attempt", "step", "nonfinite", "vectors", "pass_at_k", "extra")
     statement = (
         select(*(steps.c[name] for name in (*wanted, *names)))
         .where(steps.c.run_pk == pk, place > tuple_(*cursor), ~steps.c.superseded)

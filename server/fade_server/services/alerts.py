@@ -14,7 +14,7 @@ from fade_server.queries import alerts as alert_queries
 from fade_server.queries import runs as run_queries
 from fade_server.queries.alerts import AlertRow
 from fade_server.queries.runs import RunRow
-from fade_server.services import overrides
+from fade_server.services import overrides, telling
 from fade_server.services.alert_rows import alert_of, columns_of
 from fade_server.services.context import Context
 from fade_server.services.watched import Reading, Watched
@@ -41,12 +41,14 @@ def settle(context: Context, session: Session, run: RunRow, reading: Reading) ->
     columns: Document = {}
     if health != run.health:
         columns["health"] = health
-    headline = shown_report(run, reading.after, open_alerts).headline
+    report = shown_report(run, reading.after, open_alerts)
+    headline = report.headline
     if headline != run.headline:
         columns["headline"] = headline
     changed = book.changed or bool(columns)
     if changed:
         run_queries.change_health(session, run.pk, columns | {"alert_version": book.version})
+    telling.tell(context, session, run, report, book.resolved)
     if HEALTHS.index(health) > HEALTHS.index(run.health):
         step = reading.trace[-1][0] if reading.trace else -1
         overrides.revert_if_asked(context, session, run, health, headline, step)
@@ -85,6 +87,7 @@ class _Book:
         self.alerts = {name: alert_of(row) for name, row in self._rows.items()}
         self.version = run.alert_version + 1
         self.changed = False
+        self.resolved: list[int] = []
 
     def advance(self, reading: Reading) -> None:
         """Advance by every record of a reading, and store what came of it."""
@@ -94,7 +97,8 @@ class _Book:
             before = self.alerts
             self.alerts, resolved = alerting.advance(before, step, findings, self._rules)
             for alert in resolved:
-                self._store(alert, self._rows.pop(alert.finding.detector, None))
+                row = self._rows.pop(alert.finding.detector, None)
+                self.resolved.append(self._store(alert, row))
             over = {alert.finding.detector for alert in resolved}
             for name in before.keys() - self.alerts.keys() - over:
                 self._forget(self._rows.pop(name, None))
@@ -106,7 +110,7 @@ class _Book:
             alert_queries.delete_alert(self._session, row.id)
             self.changed = True
 
-    def _store(self, alert: Alert, row: AlertRow | None) -> None:
+    def _store(self, alert: Alert, row: AlertRow | None) -> int:
         columns = columns_of(alert) | {"updated_at": self._now}
         if alert.state != "pending" and (row is None or row.fired_at is None):
             columns["fired_at"] = self._now
@@ -120,6 +124,6 @@ class _Book:
             self.changed = True
         if row is None:
             columns |= {"run_pk": self._run.pk, "created_at": self._now}
-            alert_queries.add_alert(self._session, columns)
-        else:
-            alert_queries.change_alert(self._session, row.id, columns)
+            return alert_queries.add_alert(self._session, columns)
+        alert_queries.change_alert(self._session, row.id, columns)
+        return row.id

@@ -86,7 +86,7 @@ def _read(context: Context, run_id: str) -> Reading | None:
     if not rows:
         # A run that is wrong by its settings is told of before its first record.
         known = stored is not None or not standing
-        return None if known else Reading(before, watched, [(0, list(standing))], 0.0, False)
+        return None if known else Reading(before, watched, [(0, list(standing))], False)
     trace: list[Seen] = []
     for row, record in zip(rows, records, strict=True):
         drifted = drift.check(record, chain) if chain and row["attempt"] in controlled else None
@@ -94,8 +94,7 @@ def _read(context: Context, run_id: str) -> Reading | None:
         watched, findings = _step(watched, (row["attempt"], row["step"]), record, extra)
         if findings is not None:
             trace.append((row["step"], _with_standing(findings, standing)))
-    newest_at = max(row["recorded_at"] for row in rows)
-    return Reading(before, watched, trace, newest_at, len(rows) == CHUNK)
+    return Reading(before, watched, trace, len(rows) == CHUNK)
 
 
 def _step(

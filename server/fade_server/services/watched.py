@@ -50,14 +50,12 @@ class Reading:
         before: The stored cursor that it started from; None when nothing was stored.
         after: What is known now.
         trace: Step and findings of each record, in order.
-        newest_at: When the newest of them was recorded, seconds since the epoch; 0 without one.
         more: Whether there are more records to read.
     """
 
     before: Cursor | None
     after: Watched
     trace: list[Seen]
-    newest_at: float
     more: bool
 
 

@@ -16,6 +16,7 @@ from fade_server.routes import (
     retention,
     run_schemas,
     schemas,
+    sink_schemas,
     transfer_schemas,
 )
 from fade_server.settings import Settings
@@ -74,7 +75,7 @@ def test_the_examples_of_bodies_are_taken_and_those_of_answers_have_their_shape(
     api: Api, document: dict[str, Any]
 ) -> None:
     run = examples.RUN_IN["run_id"]
-    names = {"project": "countdown", "run": run, "step": 0, "alert": 1, "silence": 1}
+    names = {"project": "countdown", "run": run, "step": 0, "alert": 1, "silence": 1, "sink": 1}
     sent: list[tuple[str, str, int, type[BaseModel] | None]] = [
         ("post", "/api/v1/projects/{project}/runs", 201, schemas.OpenedOut),
         ("post", "/api/v1/runs/{run}/steps", 200, schemas.AcceptedOut),
@@ -99,6 +100,13 @@ def test_the_examples_of_bodies_are_taken_and_those_of_answers_have_their_shape(
         ("post", "/api/v1/silences", 201, alert_schemas.SilenceOut),
         ("get", "/api/v1/silences", 200, alert_schemas.SilencesOut),
         ("delete", "/api/v1/silences/{silence}", 200, alert_schemas.SilenceOut),
+        ("post", "/api/v1/sinks", 201, sink_schemas.MadeSinkOut),
+        ("get", "/api/v1/sinks", 200, sink_schemas.SinksOut),
+        ("put", "/api/v1/sinks/{sink}", 200, sink_schemas.SinkOut),
+        ("get", "/api/v1/sinks/{sink}", 200, sink_schemas.SinkOut),
+        ("post", "/api/v1/sinks/{sink}/test", 200, sink_schemas.DeliveryOut),
+        ("get", "/api/v1/deliveries", 200, sink_schemas.DeliveriesOut),
+        ("delete", "/api/v1/sinks/{sink}", 200, sink_schemas.SinkOut),
         ("post", "/api/v1/runs/{run}/finish", 200, schemas.RunOut),
         ("get", "/api/v1/runs/{run}/whatif", 200, methods_schemas.WhatIfOut),
         ("get", "/api/v1/runs/{run}/audit", 200, methods_schemas.AuditOfRunOut),
