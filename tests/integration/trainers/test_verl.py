@@ -151,6 +151,62 @@ def test_another_estimator_is_watched(verl: Any, tracking: Any, tmp_path: Path) 
     assert "alpha" not in step
 
 
+def train_and_save(verl: Any, tracker: Any, checkpoints: Path, global_step: int) -> None:
+    """Do what verl's loop does in one step: advantages, checkpoint, log."""
+    verl.ray.compute_advantage(batch(verl, REWARDS, UIDS), adv_estimator="fade", config={})
+    section = SimpleNamespace(default_local_dir=str(checkpoints))
+    trainer = SimpleNamespace(config=SimpleNamespace(trainer=section), global_steps=global_step)
+    verl.base.PPOTrainer._save_checkpoint(trainer)
+    tracker.log({"actor/entropy": 0.6}, step=global_step)
+
+
+def test_a_resumed_run_continues_the_schedule_of_the_checkpoint(
+    verl: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints = tmp_path / "checkpoints"
+
+    def of_verl(self: Any) -> None:
+        folder = checkpoints / f"global_step_{self.global_steps}"
+        folder.mkdir(parents=True)
+        (checkpoints / "latest_checkpointed_iteration.txt").write_text(str(self.global_steps))
+
+    monkeypatch.setattr(verl.base.PPOTrainer, "_save_checkpoint", of_verl)
+    verl.plugin._wrap_saving(verl.base.PPOTrainer, verl.plugin.install())
+    asked = {"mode": "local", "dir": str(tmp_path), "scheduler": {"ema_weight_new": 0.5}}
+    place = {"resume_mode": "auto", "default_local_dir": str(checkpoints)}
+    config = {"fadewatch": asked, "trainer": place}
+    first = verl.Tracking("p", "e", ["fade"], config)
+    for global_step in (1, 2):
+        train_and_save(verl, first, checkpoints, global_step)
+    before = first.logger["fade"].controller.run
+    expected = before.recommendation
+    first.finish()
+
+    resumed = verl.Tracking("p", "e", ["fade"], config)
+    run = resumed.logger["fade"].controller.run
+    assert run.id == before.id
+    assert run.recommendation == expected
+    assert expected.version == 2
+    train_and_save(verl, resumed, checkpoints, 3)
+    resumed.finish()
+    numbers = [
+        step["step"] for spool in sorted(tmp_path.rglob("*.spool"))
+        for step in fade_client.read_run(spool)[1]
+    ]  # fmt: skip
+    assert numbers == [0, 1, 2]
+
+
+def test_a_checkpoint_without_a_state_starts_the_schedule_anew(
+    verl: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "global_step_4").mkdir()
+    place = {"resume_mode": "resume_path", "resume_from_path": str(tmp_path / "global_step_4")}
+    asked = {"mode": "local", "dir": str(tmp_path)}
+    tracker = verl.Tracking("p", "e", ["fade"], {"fadewatch": asked, "trainer": place})
+    tracker.finish()
+    assert "the schedule starts anew, for the checkpoint has no state of it" in caplog.text
+
+
 def test_what_is_missing_is_said(verl: Any, tmp_path: Path) -> None:
     rows = batch(verl, REWARDS, UIDS)
     with pytest.raises(ConfigError, match="add fade to the trackers"):

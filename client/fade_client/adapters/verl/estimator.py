@@ -3,7 +3,8 @@
 Shapes: ``N`` rollouts of a batch, ``T`` tokens of a response, padded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,12 @@ class Estimator:
 
     Attributes:
         controller: The run's, from the tracking backend; None before there is one.
+        on_checkpoint: Called with the folder when verl has saved one; likewise.
     """
 
     def __init__(self) -> None:
         self.controller: Controller | None = None
+        self.on_checkpoint: Callable[[Path], None] | None = None
         self._scores_N: Any = None
 
     def __call__(

@@ -11,6 +11,7 @@ import logging
 import sys
 from typing import Any
 
+from fade_client.adapters.verl.checkpoint import folder_of
 from fade_client.adapters.verl.estimator import Estimator
 from fade_client.adapters.verl.tracking import NAME, Backend
 
@@ -81,6 +82,11 @@ def wrap_trainer(estimator: Estimator) -> None:
     if base is not None and not hasattr(base, _MARK):
         setattr(base, _MARK, estimator)
         _wrap_step(base.PPOTrainer, estimator)
+        _wrap_saving(base.PPOTrainer, estimator)
+    legacy = sys.modules.get("verl.trainer.ppo.ray_trainer")
+    if legacy is not None and not hasattr(legacy, _MARK):
+        setattr(legacy, _MARK, estimator)
+        _wrap_saving(legacy.RayPPOTrainer, estimator)
 
 
 def _wrapped_computation(utils: Any, estimator: Estimator) -> Any:
@@ -113,6 +119,19 @@ def _wrap_step(trainer: Any, estimator: Estimator) -> None:
         return done
 
     trainer._compute_advantage = compute_advantage
+
+
+def _wrap_saving(trainer: Any, estimator: Estimator) -> None:
+    original = trainer._save_checkpoint
+
+    @functools.wraps(original)
+    def save_checkpoint(self: Any) -> Any:
+        done = original(self)
+        if estimator.on_checkpoint is not None:
+            estimator.on_checkpoint(folder_of(self))
+        return done
+
+    trainer._save_checkpoint = save_checkpoint
 
 
 try:

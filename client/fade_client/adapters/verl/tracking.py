@@ -5,14 +5,20 @@
 Everything under ``fadewatch`` goes to ``fade_client.init``.
 """
 
+import logging
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from fade_client.adapters.controller import open_controller
 from fade_client.adapters.signals import VERL, Vocabulary
+from fade_client.adapters.verl.checkpoint import save, saved
 from fade_client.adapters.verl.estimator import Estimator
+from fade_client.errors import StateError
 from fade_core.scheduler import SchedulerConfig
+
+log = logging.getLogger("fade_client")
 
 NAME = "fade"
 """Name of the backend and of the estimator."""
@@ -42,11 +48,16 @@ class Backend:
             "name": experiment or None,
             "config": known,
         }
+        state = saved(known)
+        if state is not None and asked.get("run_id") in (None, state.get("run_id")):
+            asked["run_id"] = state["run_id"]
         self.controller = open_controller(
             "verl", vocabulary(known), settings=known or None, **(given | asked)
         )
+        self._resume(state)
+        self._saving: Path | None = None
         self._estimator = estimator
-        estimator.controller = self.controller
+        estimator.controller, estimator.on_checkpoint = self.controller, self.checkpoint
 
     def log(self, data: Mapping[str, Any], step: int) -> None:  # noqa: ARG002 - verl's signature
         """Take one step's metrics; a validation before the first batch is of none.
@@ -56,12 +67,34 @@ class Backend:
             step: verl's global step, which may hold several rollout batches.
         """
         self.controller.report(data)
+        if self._saving is not None:
+            save(self.controller.run.state_dict(), self._saving)
+            self._saving = None
+
+    def checkpoint(self, folder: Path) -> None:
+        """Keep the run's state with a checkpoint.
+
+        verl saves before it logs the step, so the state is written again when that is done.
+
+        Args:
+            folder: Of the checkpoint.
+        """
+        save(self.controller.run.state_dict(), folder)
+        self._saving = folder
 
     def finish(self) -> None:
         """End the run."""
         self.controller.finish()
         if self._estimator.controller is self.controller:
-            self._estimator.controller = None
+            self._estimator.controller = self._estimator.on_checkpoint = None
+
+    def _resume(self, state: dict[str, Any] | None) -> None:
+        if state is None:
+            return
+        try:
+            self.controller.run.load_state_dict(state)
+        except StateError as error:
+            log.warning("the schedule starts anew: %s", error)
 
 
 def vocabulary(config: Mapping[str, Any]) -> Vocabulary:
