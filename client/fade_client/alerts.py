@@ -47,8 +47,9 @@ class Alert(msgspec.Struct, frozen=True):
     advice: Any = None
 
     def __str__(self) -> str:
-        since = f"{self.detector} since step {self.onset_step}"
-        return f"{self.severity} alert, {since}: {self.headline}"
+        # The service's headline says all of it.
+        said = self.headline or f"{self.severity}: {self.detector} from step {self.onset_step}"
+        return f"alert {self.id}, {said}"
 
 
 OnAlert = Callable[[Alert], Action | None] | Mapping[str, Action] | Action
@@ -181,7 +182,7 @@ class Watch:
         try:
             action = self._react(alert)
         except Exception:
-            log.warning("on_alert failed for the %s", alert, exc_info=True)
+            log.warning("on_alert failed for %s", alert, exc_info=True)
             return None
         if action is None:
             return None

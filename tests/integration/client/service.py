@@ -57,6 +57,11 @@ class Server:
         assert response.is_success, response.text
         return response.json()
 
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        response = httpx.post(f"{self.url}/api/v1{path}", json=body, trust_env=False)
+        assert response.is_success, response.text
+        return response.json()
+
     def series(self, run_id: str, metric: str) -> tuple[list[int], list[float]]:
         found = self.get(f"/runs/{run_id}/series", metrics=metric, points=5000)["series"][metric]
         return found["step"], found["value"]

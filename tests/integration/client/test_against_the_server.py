@@ -182,3 +182,35 @@ def test_a_local_run_is_sent_later_and_sending_it_twice_is_harmless(
     stored = server.get(f"/runs/{run.id}")
     assert (stored["mode"], stored["attempt"], stored["step_count"]) == ("control", 1, 5)
     assert stored["schedule"]["version"] == 5
+
+
+def test_an_alert_of_the_server_reaches_the_trainer_and_its_acknowledgement_too(
+    server: Server, spools: Path
+) -> None:
+    wanted = {"warning": "checkpoint", "critical": "pause"}
+    with fade_client.init("p", server=server.url, dir=spools, on_alert=wanted) as run:
+        run.log_step(loss=0.1)
+        assert run.orders() == fade_client.Orders()
+        for _ in range(4):
+            run.log_step(loss=float("nan"))
+        wait_until(lambda: any(one.severity == "critical" for one in run.alerts))
+        (alert,) = [one for one in run.alerts if one.detector == "non_finite"]
+        assert (alert.state, alert.onset_step) == ("firing", 1)
+        assert "critical: non_finite from step 1" in run.orders().pause
+        server.post(f"/alerts/{alert.id}/ack", {"note": "known"})
+        wait_until(lambda: run.orders() == fade_client.Orders())
+    assert server.get(f"/runs/{run.id}")["status"] == "finished"
+
+
+def test_the_server_finds_a_trainer_that_uses_another_pair_than_it_computed(
+    server: Server, spools: Path
+) -> None:
+    with fade_client.init("p", mode="control", server=server.url, dir=spools) as run:
+        for step in range(8):
+            used = {"alpha": 9.0} if step > 3 else {}
+            schedule = run.schedule
+            assert schedule.alpha != 9.0
+            run.log_step(accuracy=0.5, entropy=1.0, **used)
+    found = server.get(f"/runs/{run.id}/diagnosis")["alerts"]
+    (drift,) = [one for one in found if one["detector"] == "schedule_drift"]
+    assert drift["first_step"] == 4

@@ -17,7 +17,7 @@ NOBODY = "http://127.0.0.1:9"
 
 def alerted(version: int, **changes: Any) -> Reply:
     """Return what the server answers while this alert is open."""
-    alert = Alert(1, "entropy_collapse", "critical", headline="entropy halves every 9 steps")
+    alert = Alert(1, "entropy_collapse", "critical")
     fields = {name: getattr(alert, name) for name in alert.__struct_fields__}
     return Reply(alert_version=version, alerts=(Alert(**(fields | changes)),))
 
@@ -50,7 +50,7 @@ def test_an_alert_that_stops_ends_the_training_and_says_why(
     watched = train(tmp_path, "stop", alert_in_batch_one)
     # It came during batch 1, so batch 2 is the next one that can be told.
     assert watched.state.global_step == 3
-    why = "critical alert, entropy_collapse since step 1: entropy halves every 9 steps"
+    why = "alert 1, critical: entropy_collapse from step 1"
     (row,) = [row for row in watched.state.log_history if "fade/stop" in row]
     assert row == {"fade/stop": why, "step": 3}
     assert f"{why}; the trainer is to stop" in caplog.text

@@ -14,7 +14,8 @@ from tests.unit.client.fakes import FakeNetwork, open_run, resolved
 COLLAPSE: dict[str, Any] = {
     "id": 7, "detector": "entropy_collapse", "severity": "warning", "state": "firing",
     "onset_step": 3, "first_step": 4, "last_step": 6, "resolved_step": None,
-    "headline": "entropy halves every 9 steps", "evidence": {"rate": -0.08}, "advice": ["lower lr"],
+    "headline": "warning: entropy_collapse from step 3. Entropy falls.",
+    "evidence": {"rate": -0.08}, "advice": ["lower lr"],
 }  # fmt: skip
 
 
@@ -62,7 +63,7 @@ def test_a_reaction_that_fails_is_said_and_asks_for_nothing(
     broken = Watch(lambda one: one.evidence["absent"])
     broken.take(0, [alert()])
     assert broken.orders(0) == Orders()
-    assert "on_alert failed for the warning alert, entropy_collapse since step 3" in caplog.text
+    assert "on_alert failed for alert 7, warning: entropy_collapse from step 3" in caplog.text
 
 
 def test_an_answer_that_was_overtaken_changes_no_alert() -> None:
@@ -84,12 +85,12 @@ def test_an_alert_reaches_a_run_that_sends_nothing(tmp_path: Path) -> None:
     network.alerts = [COLLAPSE]
     network.wait_for(lambda: bool(run.alerts))
     assert run.alerts == (alert(),)
-    why = "warning alert, entropy_collapse since step 3: entropy halves every 9 steps"
+    why = "alert 7, warning: entropy_collapse from step 3. Entropy falls."
     assert run.orders() == Orders(checkpoint=why)
     assert run.orders() == Orders()
     network.alerts = [COLLAPSE | {"severity": "critical"}]
     network.wait_for(lambda: run.alerts[0].severity == "critical")
-    assert run.orders().stop.startswith("critical alert, entropy_collapse")
+    assert run.orders().stop == why
     run.finish()
 
 
