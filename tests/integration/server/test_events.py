@@ -196,9 +196,9 @@ def test_the_list_tells_of_every_run_by_name(live: Live, clock: Clock) -> None:
         assert {event.data["run"] for event in fresh} == {"listed"}
         assert {event.name for event in fresh} == {"alert", "schedule", "status", "step"}
         live.send("listed", 0)
-        told = {event.name: event for event in stream.until("step")}
-        assert told["schedule"].data["run"] == "listed"
-        assert told["step"].data == {
+        named = {event.name: event for event in stream.until("step")}
+        assert named["schedule"].data["run"] == "listed"
+        assert named["step"].data == {
             "run": "listed",
             "last_step": 0,
             "step_count": 1,
