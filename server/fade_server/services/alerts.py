@@ -48,7 +48,8 @@ def settle(context: Context, session: Session, run: RunRow, reading: Reading) ->
     changed = book.changed or bool(columns)
     if changed:
         run_queries.change_health(session, run.pk, columns | {"alert_version": book.version})
-    telling.tell(context, session, run, report, book.resolved)
+    if open_alerts or book.resolved:
+        telling.tell(context, session, run, report, book.resolved)
     if HEALTHS.index(health) > HEALTHS.index(run.health):
         step = reading.trace[-1][0] if reading.trace else -1
         overrides.revert_if_asked(context, session, run, health, headline, step)

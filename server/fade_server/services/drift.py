@@ -74,7 +74,7 @@ def read_chain(session: Session, run: RunRow, records: Sequence[Record]) -> Chai
 
 def controlled_attempts(session: Session, run: RunRow, attempts: Iterable[int]) -> set[int]:
     """Return which of these attempts apply the schedule."""
-    found = (run_queries.find_attempt(session, run.pk, ordinal) for ordinal in set(attempts))
+    found = (run_queries.find_attempt(session, run.pk, ordinal) for ordinal in attempts)
     return {one.ordinal for one in found if one is not None and one.mode == "control"}
 
 

@@ -38,13 +38,11 @@ def tell(
         report: Its reading.
         resolved: Ids of the alerts that this transaction resolved.
     """
-    live = [row for row in alert_queries.live_alerts(session, run.pk) if row.state != "pending"]
-    if not live and not resolved:
-        return
     sinks = sink_queries.sinks_for(session, run.project)
     if not sinks or IMPORTED in run_queries.tags_of_runs(session, [run.pk])[run.pk]:
         return
     now = context.clock()
+    live = [row for row in alert_queries.live_alerts(session, run.pk) if row.state != "pending"]
     silences = alert_queries.silences_for(session, run.pk, run.project, now)
     over = [row for row in (alert_queries.find_alert(session, i) for i in resolved) if row]
     news = [row for row in live if _is_news(row, silences)]

@@ -79,7 +79,8 @@ def _read(context: Context, run_id: str) -> Reading | None:
         names = tuple(name for name in SCALARS if name in set(run.metrics))
         rows = watch_queries.records_after(session, run.pk, watched.cursor, names, CHUNK)
         records = [record_of(row, names) for row in rows]
-        controlled = drift.controlled_attempts(session, run, (row["attempt"] for row in rows))
+        attempts = {row["attempt"] for row in rows if set(names) >= drift.NEEDS}
+        controlled = drift.controlled_attempts(session, run, attempts)
         chain = drift.read_chain(session, run, records) if controlled else None
     standing = config_findings(run.config)
     before = None if stored is None else stored.cursor
