@@ -29,7 +29,7 @@ def recognises(sample: Sample) -> bool:
         return _is_table(_parquet_names(sample.path))
     if sample.rows:
         return sample.rows[0].keys() >= _ROW
-    return bool(sample.lines) and _is_table(next(csv.reader(sample.lines[:1]), []))
+    return bool(sample.lines) and _is_table(_header(sample.lines[0]))
 
 
 def read(path: Path, _mapping: KeyMapping) -> list[ImportedRun]:
@@ -65,6 +65,13 @@ def read(path: Path, _mapping: KeyMapping) -> list[ImportedRun]:
             times=times,
         )
     ]  # fmt: skip
+
+
+def _header(line: str) -> list[str]:
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:  # such as a field that never ends
+        return []
 
 
 def _record(row: Mapping[str, Any], skipped: Counter[str]) -> Record:

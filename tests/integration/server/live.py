@@ -11,9 +11,9 @@ from fadewatch.serving import make_server
 
 
 @contextmanager
-def serve_live(app: FastAPI) -> Iterator[str]:
+def serve_live(app: FastAPI, proxies: str | None = None) -> Iterator[str]:
     """Serve an application on a free port of loopback, and yield its address."""
-    server = make_server(app, "127.0.0.1", 0)
+    server = make_server(app, "127.0.0.1", 0, proxies)
     thread = threading.Thread(target=server.run, name="live-server")
     thread.start()
     try:

@@ -259,3 +259,44 @@ def test_the_network_is_not_served_without_a_key(host: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])
 def test_this_machine_is_served_without_a_key(host: str) -> None:
     check_bind(host, False)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_service_on_the_network_serves_not_even_localhost_without_a_key(
+    ask: Ask, host: str
+) -> None:
+    assert ask(None, {"host": host}, local_only=False).status == 403
+
+
+def test_answers_of_the_api_are_data_that_nobody_keeps(ask: Ask) -> None:
+    api = ask(KEY, LOCAL).headers
+    assert api["content-security-policy"].startswith("default-src 'none'")
+    assert api["cache-control"] == "no-store"
+    page = ask(KEY, LOCAL, path="/").headers
+    assert "cache-control" not in page
+    assert "strict-transport-security" not in page
+    secure = ask(KEY, LOCAL, path="/", scheme="https").headers
+    assert secure["strict-transport-security"] == "max-age=31536000"
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_change_that_the_browser_says_is_foreign_is_refused(ask: Ask, site: str) -> None:
+    assert ask(None, LOCAL | {"sec-fetch-site": site}, method="PUT").status == 403
+    assert ask(None, LOCAL | {"sec-fetch-site": "same-origin"}, method="PUT").status == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"cookie": "fadewatch_session=a.b.c"},
+        {"cookie": 'fadewatch_session="'},
+        {"cookie": "=; fadewatch_session"},
+        {"cookie": "x" * 10_000},
+        {"authorization": "Bearer fw__"},
+        {"authorization": "Bearer fw_" + "x" * 10_000 + "_y"},
+        {"authorization": "Bearer fw_0\0_y"},
+        {"authorization": "Basic " + "A" * 10_000},
+    ],
+)
+def test_nonsense_is_nobody(ask: Ask, headers: dict[str, str]) -> None:
+    assert ask(KEY, LOCAL | headers).status == 401
