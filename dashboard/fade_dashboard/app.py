@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from fade_dashboard import shell
 from fade_dashboard.api import ApiClient
-from fade_dashboard.pages import compare, run, runs
+from fade_dashboard.pages import alerts, compare, run, runs, steering
 
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -55,6 +55,8 @@ def create_dashboard(
     runs.register(app)
     run.register(app, api)
     compare.register(app)
+    alerts.register(app)
+    steering.register(app)
     _serve_pages(server, app, base)
     return app
 

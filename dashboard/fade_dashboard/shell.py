@@ -7,20 +7,25 @@ from dash import Dash, Input, Output, State, dcc, html
 
 from fade_dashboard import links
 from fade_dashboard.api import ApiClient, ApiUnreachable, RunNotFound
-from fade_dashboard.pages import compare, missing, run, runs
+from fade_dashboard.pages import alerts, compare, missing, run, runs
 from fade_dashboard.pages.board import action
 from fade_dashboard.theme import FONT, MAX_COMPARED, MAX_RUNS
 from fade_dashboard.wiring import acts, in_browser, named
 
 TICK_MS = 1000
 
-NAVIGATION = (("runs", "Runs", ""), ("compare", "Compare", "compare"))
+NAVIGATION = (
+    ("runs", "Runs", ""),
+    ("compare", "Compare", "compare"),
+    ("alerts", "Alerts", "alerts"),
+)
 """Pages beside those of runs: key, title, path below the base."""
 
 SHORTCUTS = (
     ("?", "show or hide this sheet"),
     ("g r", "go to the runs"),
     ("g c", "go to the page that compares"),
+    ("g a", "go to the alerts"),
     ("/", "search"),
     ("d", "dark or light"),
     ("x", "next axis: step, tokens, time"),
@@ -34,6 +39,8 @@ SHORTCUTS = (
     ("Esc", "close what is open"),
 )
 """Keys and what they do; ``assets/keys.js`` acts on them."""
+
+_PAGES = {"compare": compare.layout, "alerts": alerts.layout}
 
 # in the order that ``address`` in ``assets/shell.js`` has them
 _CONTROLS = (
@@ -79,6 +86,7 @@ def layout(base: str) -> dmc.MantineProvider:
                 ],
             ),
             _help(),
+            *alerts.dialogs(),
         ],
     )
 
@@ -97,7 +105,8 @@ def register(app: Dash, api: ApiClient, base: str) -> None:
 
     app.callback(Output("page", "children"), Input("url", "pathname"))(show)
     in_browser(app, "mounted", Input("page", "children"))
-    in_browser(app, "listRuns", Input("clock", "n_intervals"))
+    # one for all that happens by the clock: Dash tells apart what has no output by its input
+    in_browser(app, "live", Input("clock", "n_intervals"))
     controls = [Output(name, prop) for name, prop in _CONTROLS]
     in_browser(
         app,
@@ -147,8 +156,8 @@ async def page(api: ApiClient, pathname: str, base: str) -> object:
     """
     if pathname in (base, base.rstrip("/")):
         return runs.layout()
-    if pathname.rstrip("/") == f"{base}compare":
-        return compare.layout()
+    if make := _PAGES.get(pathname.rstrip("/").removeprefix(base)):
+        return make()
     run_id = links.run_id_in(pathname, base)
     if run_id is None:
         return missing.layout("No such page", "Nothing is at this address.", base)

@@ -23,6 +23,8 @@
     step: [null, number(0, 2 ** 53)], view: ["overlay", choice("overlay", "multiples", "difference")],
     grouped: [false, flag], baseline: ["", word], metrics: [[], list], at: [null, number(0, 2 ** 53)],
     q: ["", word], project: [[], list], status: [[], list], health: [[], list], tag: [[], list],
+    state: ["open", choice("open", "firing", "acknowledged", "pending", "resolved", "all")],
+    severity: ["", choice("", "critical", "warning", "info")], alert: [null, number(1, 2 ** 53)],
     cols: [[], list], dark: [false, flag],
   };
 

@@ -59,9 +59,22 @@
     return answer;
   }
 
+  let trouble = "", stream = ["", ""];
   function reachable(error) {
     const text = error instanceof Refused ? error.message : "service not reachable";
-    give("offline", { children: error ? `${text}, retrying` : "", className: error ? "offline" : "hidden" });
+    trouble = error ? (error.final ? error.message : `${text}, retrying`) : "";
+    announce();
+  }
+
+  // What the stream of events says of itself; it goes before what a request said.
+  function connection(words, tone) {
+    stream = [words, tone];
+    announce();
+  }
+
+  function announce() {
+    const [words, tone] = stream[0] ? stream : [trouble, ""];
+    give("offline", { children: words, className: words ? `offline ${tone}`.trim() : "hidden" });
   }
 
   function idsInView() {
@@ -204,11 +217,12 @@
     if (state.again) { state.again = false; refresh(); }
   }
 
-  async function tick(_, sync, regions, follow) {
+  async function tick(fired, sync, regions, follow) {
     Object.assign(state, { sync, regions, follow, ticks: state.ticks + 1 });
     if (!state.page || !state.view || document.hidden || state.reading) return;
     if (!follow && state.templates) { refresh(); return; }
     if (state.page === "compare" && state.templates && state.ticks % 3) return; // many runs
+    if (fired && state.templates && !window.fadewatchEvents.take("page")) { window.fadewatchShow.run(); return; }
     state.reading = true;
     const before = state.run;
     try {
@@ -223,7 +237,7 @@
       wantTemplates();
     } catch (error) {
       if (error.status === 404 && state.page === "run") state.page = state.run = null; // the page says so
-      else reachable(error);
+      else { reachable(error); window.fadewatchEvents.wake(["page"]); }
     } finally {
       state.reading = false;
     }
@@ -296,7 +310,7 @@
 
   document.addEventListener("visibilitychange", () => { if (!document.hidden) tick(0, state.sync, state.regions, state.follow); });
 
-  window.fadewatchPage = { open, give, tell, ask, reachable, refresh, runHref, base, state, idsInView, lastStep, windowFor, figureOf, axisOf, applyTemplates };
+  window.fadewatchPage = { open, give, tell, ask, reachable, connection, refresh, runHref, base, state, idsInView, lastStep, windowFor, figureOf, axisOf, applyTemplates };
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.fadewatch = { ...window.dash_clientside.fadewatch, tick, templates, mounted, watch, zoomed };
 

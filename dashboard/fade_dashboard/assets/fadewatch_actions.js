@@ -99,6 +99,13 @@
     "export-png": pictures,
     "export-html": async () => save(fileName("", "html"), await asHtml(), "text/html"),
     "config-csv": () => save(fileName("settings", "csv"), window.fadewatchCompare.configCsv(), "text/csv"),
+    ack: (id) => window.fadewatchDialogs.ask(id),
+    unack: (id) => window.fadewatchDialogs.takeBack(id),
+    silence: (id) => window.fadewatchDialogs.askSilence(id),
+    "alerts-more": () => window.fadewatchAlerts.more(),
+    nudge: (key) => window.fadewatchSteering.nudge(key),
+    pin: () => window.fadewatchSteering.pin(),
+    release: () => window.fadewatchSteering.release(),
     "runs-csv": () => window.dash_clientside.set_props("runs-grid", { exportDataAsCsv: true }),
   };
 

@@ -66,6 +66,7 @@
     s: () => inView() && toggle("sync"), a: () => inView() && toggle("regions"), f: () => inView() && toggle("follow"),
     j: () => movePanel(1), k: () => movePanel(-1),
     "g r": () => window.fadewatchShell.go(page.base(), ""), "g c": () => window.fadewatchShell.go(`${page.base()}compare`, ""),
+    "g a": () => window.fadewatchShell.go(`${page.base()}alerts`, ""),
   };
 
   document.addEventListener("keydown", (event) => {

@@ -20,8 +20,9 @@
   }
 
   async function listRuns() {
-    const wait = state.page ? 4500 : 1500;
+    const wait = state.page ? 4500 : 900;
     if (document.hidden || reading || Date.now() - readAt < wait) return;
+    if (!window.fadewatchEvents.take("list")) { offer(); return; } // the ages go on
     reading = true;
     try {
       await readAll();
@@ -30,6 +31,7 @@
       offer();
     } catch (error) {
       page.reachable(error);
+      window.fadewatchEvents.wake(["list"]);
     } finally {
       reading = false;
     }
@@ -191,6 +193,6 @@
 
   const names = () => new Map([...known.values()].map((run) => [run.id, run]));
 
-  window.fadewatchList = { offer, openRow, names, filters, reread: () => { readAt = 0; complete = false; return listRuns(); } };
-  window.dash_clientside.fadewatch = { ...window.dash_clientside.fadewatch, listRuns, filterRuns, pickColumns, openCell, selection, compareSelected };
+  window.fadewatchList = { listRuns, offer, openRow, names, filters, reread: () => { readAt = 0; complete = false; window.fadewatchEvents.wake(["list"]); return listRuns(); } };
+  window.dash_clientside.fadewatch = { ...window.dash_clientside.fadewatch, filterRuns, pickColumns, openCell, selection, compareSelected };
 })();

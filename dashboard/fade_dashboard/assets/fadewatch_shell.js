@@ -6,6 +6,8 @@
   const { state } = page;
   const DARK = "fadewatch-dark";
   const NAVIGATED = "_dashprivate_pushstate"; // what dcc.Location listens to
+  const PLACES = ["compare", "alerts", "settings"];
+  const TITLES = { runs: "Runs", compare: "Compare", alerts: "Alerts", settings: "Settings" };
   let given = {};              // what the controls show, as far as the address knows
 
   function storedDark() {
@@ -19,7 +21,7 @@
   function placeOf(pathname) {
     const rest = `/${(pathname || "/").slice(page.base().length)}`.replace(/(.)\/$/, "$1");
     if (rest === "/") return ["runs", null];
-    if (rest === "/compare") return ["compare", null];
+    if (PLACES.includes(rest.slice(1))) return [rest.slice(1), null];
     const match = rest.match(/^\/runs\/([A-Za-z0-9][A-Za-z0-9_-]{0,63})$/);
     return match ? ["run", match[1]] : ["other", null];
   }
@@ -57,18 +59,16 @@
   function dress(place, view) {
     document.documentElement.dataset.agThemeMode = view.dark ? "dark" : "light";
     document.body.dataset.page = place;
-    page.give("nav-runs", { active: place === "runs" });
-    page.give("nav-compare", { active: place === "compare" });
+    for (const name of Object.keys(TITLES)) page.give(`nav-${name}`, { active: place === name });
     page.give("compare-tools", { className: place === "compare" ? "toolbar" : "hidden" });
     page.give("export", { className: place === "run" || place === "compare" ? "menu" : "hidden" });
     if (place !== "run") page.give("run-crumbs", { className: "hidden" });
-    if (place === "compare") { page.give("toolbar", { className: "toolbar" }); document.title = "Compare · Fadewatch"; }
-    if (place !== "run" && place !== "compare") {
-      page.give("toolbar", { className: "hidden" });
-      document.title = place === "runs" ? "Runs · Fadewatch" : "Fadewatch";
-    }
+    if (place !== "run") document.title = place in TITLES ? `${TITLES[place]} · Fadewatch` : "Fadewatch";
+    if (place === "compare") page.give("toolbar", { className: "toolbar" });
+    else if (place !== "run") page.give("toolbar", { className: "hidden" });
     if (place === "run") { window.fadewatchShow.tab(); window.fadewatchStep.show(view.step); }
     if (place === "runs") window.fadewatchList.offer();
+    window.fadewatchEvents.wake();
     window.fadewatchActions.press();
   }
 

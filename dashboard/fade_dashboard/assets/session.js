@@ -7,18 +7,13 @@
   // Headers that a change (POST, PUT, PATCH, DELETE) must carry; Dash adds them to its own.
   const changing = () => ({ "X-CSRFToken": cookie("_csrf_token") });
 
-  async function me() {
-    const answer = await fetch("/api/v1/me", { credentials: "same-origin" });
-    return answer.ok ? answer.json() : null;
-  }
-
   async function whoAmI() {
-    const caller = await me();
+    const caller = await window.fadewatchChange.me().catch(() => null);
     if (!caller?.login) return ["", "hidden"];
     return [`${caller.name}: log out`, "log-out"];
   }
 
-  window.fadewatchSession = { changing, me };
+  window.fadewatchSession = { changing };
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.fadewatch = { ...window.dash_clientside.fadewatch, whoAmI };
 })();

@@ -8,6 +8,7 @@ from dash import ALL, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from fade_dashboard.api import ApiClient
+from fade_dashboard.pages import steering
 from fade_dashboard.pages.board import HEIGHT, section
 from fade_dashboard.panels import PANELS, Panel, panel_of
 from fade_dashboard.templates import chosen_metrics, templates
@@ -90,7 +91,10 @@ def _health() -> html.Div:
     )
 
 
-TABS: tuple[Tab, ...] = (Tab("health", "Health", _health),)
+TABS: tuple[Tab, ...] = (
+    Tab("health", "Health", _health),
+    Tab("steering", "Steering", steering.layout),
+)
 
 
 def _tab_list() -> html.Div:

@@ -117,6 +117,29 @@ def list_schedules(
     return [(row.id, _schedule(row)) for row in session.execute(statement)]
 
 
+def list_changes(
+    session: Session, pk: int, limit: int, before: int | None = None
+) -> list[Row[Any]]:
+    """Return what people changed and the trainer confirmed of one run, the newest first.
+
+    Args:
+        session: Open session.
+        pk: The run.
+        limit: Most to return.
+        before: Id of the last entry of the page before.
+    """
+    columns = (schedules.c.id, schedules.c.event, schedules.c.recorded_at, *_COLUMNS)
+    statement = (
+        select(*columns)
+        .where(schedules.c.run_pk == pk, schedules.c.event != "computed")
+        .order_by(schedules.c.id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        statement = statement.where(schedules.c.id < before)
+    return list(session.execute(statement))
+
+
 def read_schedule_columns(
     session: Session, pk: int, names: Sequence[str], low: int, high: int
 ) -> list[Sequence[Any]]:

@@ -139,3 +139,18 @@ PREVIEW: Document = PREVIEW_IN | {
         }
     ]
 }
+
+CHANGES: Document = {
+    "changes": [
+        {
+            "at": 1763700120.0,
+            "event": "pinned",
+            "step": 7,
+            "alpha": 1.0,
+            "delta": 0.8,
+            "source": "override",
+            "reason": "delta 0.8 pinned by anna: entropy falls too fast",
+        }
+    ],
+    "next_cursor": None,
+}

@@ -173,6 +173,25 @@ class LiveOut(BaseModel):
     )
 
 
+class ChangeOut(BaseModel):
+    """A pin, a release, or the trainer's confirmation of one."""
+
+    at: float = Field(description="Seconds since the epoch.")
+    event: Literal["pinned", "released", "applied"]
+    step: int = Field(description="Of a confirmation, the first step that was trained with it.")
+    alpha: float
+    delta: float
+    source: Literal["fade", "override", "fallback"]
+    reason: str = Field(description="Who, and why.")
+
+
+class ChangesOut(BaseModel):
+    """One page of changes, the newest first."""
+
+    changes: list[ChangeOut]
+    next_cursor: str | None
+
+
 class PreviewIn(Wire):
     """What to try; what is left out stays as it is in force."""
 

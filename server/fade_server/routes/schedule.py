@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body, Query, Response
 
 from fade_server.routes import alert_examples, examples
 from fade_server.routes.access import CallerDep, needs
-from fade_server.routes.alert_schemas import LiveOut, PreviewIn, PreviewOut
+from fade_server.routes.alert_schemas import ChangesOut, LiveOut, PreviewIn, PreviewOut
 from fade_server.routes.bodies import ContextDep
 from fade_server.routes.docs import answers
 from fade_server.routes.runs import JSON, RunPath
@@ -126,4 +126,20 @@ def read_history(
         cursor=cursor,
         overrides=overrides,
     )
+    return Response(encode(document), media_type=JSON)
+
+
+@router.get(
+    "/runs/{run}/schedule/changes",
+    responses=answers(ChangesOut, alert_examples.CHANGES, 404, 422, 503),
+    dependencies=[needs("read")],
+)
+def read_changes(
+    run: RunPath,
+    context: ContextDep,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    cursor: Annotated[str | None, Query(max_length=2000)] = None,
+) -> Response:
+    """Return who pinned and released what, when, and at which step the trainer confirmed it."""
+    document = schedule.changes(context, run, limit=limit, cursor=cursor)
     return Response(encode(document), media_type=JSON)

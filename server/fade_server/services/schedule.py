@@ -115,6 +115,36 @@ def history(
     return {"schedules": shown, "next_cursor": following}
 
 
+def changes(context: Context, run_id: str, *, limit: int, cursor: str | None) -> Document:
+    """Return one page of pins, releases and their confirmations, the newest first.
+
+    Those of attempts that were resumed from before are among them: they did happen.
+
+    Args:
+        context: The service's parts.
+        run_id: The client's name for the run.
+        limit: Most to return.
+        cursor: ``next_cursor`` of the page before.
+
+    Raises:
+        NotFoundError: There is no such run.
+        InvalidInputError: The cursor is not one of ours.
+    """
+    before = read_cursor(cursor, int)
+    run = _read(context, run_id)
+    with context.store.read() as session:
+        rows = schedule_queries.list_changes(
+            session, run.pk, limit + 1, None if before is None else before[0]
+        )
+    following = write_cursor(rows[limit - 1].id) if len(rows) > limit else None
+    names = ("event", "step", "alpha", "delta", "source", "reason")
+    shown = [
+        {"at": row.recorded_at} | {name: row._mapping[name] for name in names}
+        for row in rows[:limit]
+    ]
+    return {"changes": shown, "next_cursor": following}
+
+
 def live(context: Context, run: RunRow, alerts_after: int | None = None) -> Document:
     """Return what is in force of a run, with its alerts.
 

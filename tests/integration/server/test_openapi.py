@@ -87,6 +87,7 @@ def test_the_examples_of_bodies_are_taken_and_those_of_answers_have_their_shape(
         ("get", "/api/v1/runs/{run}/series.bin", 200, None),
         ("get", "/api/v1/runs/{run}/schedule", 200, alert_schemas.LiveOut),
         ("get", "/api/v1/runs/{run}/schedule/history", 200, schemas.TrailOut),
+        ("get", "/api/v1/runs/{run}/schedule/changes", 200, alert_schemas.ChangesOut),
         ("get", "/api/v1/runs/{run}/weights/{step}", 200, schemas.WeightsOut),
         ("get", "/api/v1/runs/{run}/export", 200, None),
         ("post", "/api/v1/runs/import", 201, transfer_schemas.ImportedOut),

@@ -233,3 +233,24 @@ def _pin(api: Api, run: str, body: dict[str, Any]) -> dict[str, Any]:
 def _trail(api: Api, run: str) -> list[dict[str, Any]]:
     trail: list[dict[str, Any]] = api.get(f"/runs/{run}/schedule/history").json()["schedules"]
     return trail
+
+
+def test_the_changes_of_a_run_are_its_pins_releases_and_confirmations_in_pages(api: Api) -> None:
+    api.open_run("steered")
+    api.send("steered", [0, 1])
+    _pin(api, "steered", {"delta": 0.8, "reason": "<b>slower</b>"})
+    api.send("steered", [2], override_applied={"version": 1, "step": 2})
+    api.request("DELETE", "/runs/steered/schedule/override")
+    newest = api.get("/runs/steered/schedule/changes", params={"limit": 2}).json()
+    cursor = {"cursor": newest["next_cursor"]}
+    older = api.get("/runs/steered/schedule/changes", params=cursor).json()
+    shown = [*newest["changes"], *older["changes"]]
+    assert [(one["event"], one["step"]) for one in shown] == [
+        ("released", 3),
+        ("applied", 2),
+        ("pinned", 2),
+    ]
+    assert shown[2]["delta"] == 0.8
+    assert "<b>slower</b>" in shown[2]["reason"]
+    assert older["next_cursor"] is None
+    assert all(one["at"] > 0 for one in shown)

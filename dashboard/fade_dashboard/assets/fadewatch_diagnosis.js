@@ -1,0 +1,77 @@
+// The diagnosis of a run at the top of its page: the headline, what is open, what was not checked.
+(function () {
+  "use strict";
+  const core = window.fadewatchCore;
+  const page = window.fadewatchPage;
+  const { give, ask, state } = page;
+  const h = (...args) => window.fadewatchShow.h(...args);
+  const FRESH_MS = 10_000;
+  let readFor = "", readAt = 0, followed = "";
+
+  const place = () => document.getElementById("run-alerts");
+
+  // Read and show it, when the alerts changed, or steps came and it is old.
+  async function show(denied) {
+    const run = state.bodies[state.run];
+    if (state.page !== "run" || !run || !place()) { readFor = ""; return; }
+    const now = [run.id, run.alert_version, denied, Boolean(state.sent["run-alerts"])].join(" ");
+    const steps = `${now} ${run.last_step}`;
+    if (readFor === steps || (readFor.startsWith(`${now} `) && Date.now() - readAt < FRESH_MS)) return;
+    const made = await (await ask(`/api/v1/runs/${encodeURIComponent(run.id)}/diagnosis`)).json();
+    if (state.run !== run.id) return;
+    readAt = Date.now();
+    give("run-alerts", { children: block(made, run, denied) });
+    readFor = [run.id, run.alert_version, denied, true, run.last_step].join(" ");
+  }
+
+  function block(made, run, denied) {
+    const open = made.alerts.filter(core.isOpen).sort(core.byUrgency);
+    const { mark, tone } = core.health(made.health);
+    const lacking = made.coverage.filter(({ status }) => status !== "checked");
+    return h("Section", { className: `panel diagnosis ${tone}`, "aria-label": "Diagnosis" },
+      h("Div", { className: "diagnosis-head" },
+        h("Span", { className: `alert-mark badge ${tone}`, "aria-hidden": "true" }, mark),
+        h("Div", { className: "diagnosis-words" },
+          h("H2", { className: "diagnosis-title" }, title(made, open)),
+          h("P", { className: "diagnosis-text" }, made.paragraph), ...forecast(made.forecast))),
+      ...open.map((alert) => window.fadewatchAlerts.card(alert, { lastStep: run.last_step })),
+      ...(denied && open.length ? [h("P", { className: "dimmed diagnosis-note" }, `Reading only: ${denied}`)] : []),
+      coverage(made, lacking));
+  }
+
+  function title(made, open) {
+    const word = { critical: "At risk", warning: "Watch out", healthy: "Healthy", unknown: "Not judged yet" }[made.health] || "Not judged yet";
+    return open.length ? `${word}: ${core.openWords(core.countOf(open))}` : `${word}${made.headline ? `: ${made.headline}` : ""}`;
+  }
+
+  function forecast(found) {
+    if (!found) return [];
+    const to = found.latest === null ? "later" : core.count(Math.round(found.latest));
+    return [h("P", { className: "diagnosis-text dimmed" }, `Forecast: entropy floor of ${core.number(found.floor)} nats at step `,
+      h("B", {}, core.count(Math.round(found.step))), ` (${core.count(Math.round(found.earliest))} to ${to}).`)];
+  }
+
+  function coverage(made, lacking) {
+    const all = made.coverage.length, checked = all - lacking.length;
+    const words = `${checked} of ${all} checks could look${lacking.length ? `; ${lacking.length} could not, and why` : ""}`;
+    const rows = lacking.map(({ detector, reason }) => h("Li", {}, h("B", {}, core.plain(detector)), `: ${reason.replace(/^not checked: /, "")}`));
+    if (!rows.length) return h("P", { className: "dimmed diagnosis-note" }, `${words}.`);
+    return h("Details", { className: "coverage" }, h("Summary", {}, words), h("Ul", {}, ...rows));
+  }
+
+  // Go to the evidence of the alert that the address names: the first panel that shows it.
+  function followAlert() {
+    const text = `${state.run} ${state.view?.alert}`;
+    const alert = window.fadewatchAlerts.known.get(state.view?.alert) || state.alerts.find(({ id }) => id === state.view?.alert);
+    if (state.view?.alert === null || followed === text || !alert || !state.templates?.panels) { if (state.view?.alert === null) followed = ""; return; }
+    const panels = Object.entries(state.templates.panels).filter(([, panel]) => panel.figure && (panel.detectors || []).includes(alert.detector));
+    const target = document.getElementById(panels.length ? `panel-${panels[0][0]}` : `alert-${alert.id}`);
+    if (!target) return;
+    followed = text;
+    document.querySelector("section.followed")?.classList.remove("followed");
+    target.classList.add("followed");
+    target.scrollIntoView({ block: "center" });
+  }
+
+  window.fadewatchDiagnosis = { show, followAlert };
+})();
