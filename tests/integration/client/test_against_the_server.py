@@ -207,10 +207,15 @@ def test_the_server_finds_a_trainer_that_uses_another_pair_than_it_computed(
 ) -> None:
     with fade_client.init("p", mode="control", server=server.url, dir=spools) as run:
         for step in range(8):
-            used = {"alpha": 9.0} if step > 3 else {}
+            used: dict[str, Any] = {"alpha": 9.0} if step > 3 else {}
             schedule = run.schedule
             assert schedule.alpha != 9.0
             run.log_step(accuracy=0.5, entropy=1.0, **used)
-    found = server.get(f"/runs/{run.id}/diagnosis")["alerts"]
-    (drift,) = [one for one in found if one["detector"] == "schedule_drift"]
+
+    def drifts() -> list[dict[str, Any]]:
+        found = server.get(f"/runs/{run.id}/diagnosis")["alerts"]
+        return [one for one in found if one["detector"] == "schedule_drift"]
+
+    wait_until(lambda: bool(drifts()))
+    (drift,) = drifts()
     assert drift["first_step"] == 4
