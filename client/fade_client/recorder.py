@@ -27,6 +27,7 @@ class Recorder:
         lock: Held by whoever calls a method here, except ``catch_up``; the spool's own.
         append: Writes a step of named numbers alone; see ``SpoolWriter.append_numbers``.
         on_batch: Called when a batch of steps is written.
+        later: What waits for a device, and every step behind it; None before there was one.
 
     Args:
         writer: The spool, or None where there is none.
@@ -44,12 +45,7 @@ class Recorder:
         self.append: Callable[..., bool | None] = writer.append_numbers if writer else _nowhere
         self.on_batch: Callable[[], None] = _nothing
         self._copier = Copier()
-        self._later: Later | None = None
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether steps wait for a device, so that the next has to queue up behind them."""
-        return self._later is not None
+        self.later: Later | None = None
 
     def record(
         self, step: int, scalars: dict[str, Any], arrays: dict[str, Any], override_version: int
@@ -62,16 +58,16 @@ class Recorder:
             arrays: ``rewards``, ``advantages`` and ``pass_at_k``, each of them or None.
             override_version: Where the step is the first with another override; else -1.
         """
-        if self._later is None:
+        if self.later is None:
             if not (has_any(scalars) or has_any(arrays)):
                 self._write(step, now(), scalars, arrays, override_version)
                 return
-            self._later = Later()
-            weakref.finalize(self, self._later.close).atexit = False
+            self.later = Later()
+            weakref.finalize(self, self.later.close).atexit = False
         scalars, events = self._copier.held(scalars)
         arrays, more = self._copier.held(arrays)
         write = partial(self._write_later, step, now(), scalars, arrays, override_version)
-        if not self._later.put([*events, *more], write):
+        if not self.later.put([*events, *more], write):
             self._ledger.lose("device", "a step is lost: the device is %d behind", MAX_WAITING)
 
     def settle(self, step: int, accuracy: float, entropy: float, *, kept: bool) -> None:
@@ -79,21 +75,25 @@ class Recorder:
         if kept:
             self._ledger.logged = logged = self._ledger.logged + 1
             if logged % BATCH == 0:
-                self._scheduler.bound()
-                self.on_batch()
+                self.end_batch()
         elif not self._mute:
             why = self._writer.error if self._writer else "there is no spool"
             self._ledger.lose("disk", "a step is lost: %s", why)
         self._observe((step, accuracy, entropy))
 
+    def end_batch(self) -> None:
+        """Do what is due after every ``BATCH`` steps."""
+        self._scheduler.bound()
+        self.on_batch()
+
     def catch_up(self, timeout_s: float | None = None) -> None:
         """Wait until what was logged is recorded, on a device too, but no longer than that."""
-        if self._later is not None:
-            self._later.wait(timeout_s)
+        if self.later is not None:
+            self.later.wait(timeout_s)
 
     def renew_after_fork(self) -> None:
         """In a forked child: nothing waits, and no vanished thread holds a lock."""
-        self.lock, self._later = RLock(), None
+        self.lock, self.later = RLock(), None
 
     def _write(
         self,

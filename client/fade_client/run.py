@@ -13,7 +13,7 @@ from fade_client.alerts import Alert, Orders, Watch
 from fade_client.frames import FinishFrame, Header, StateFrame, pack
 from fade_client.ledger import FinishReport, Ledger, RunStats
 from fade_client.pushback import Pinned
-from fade_client.recorder import Recorder
+from fade_client.recorder import BATCH, Recorder
 from fade_client.schedule import LocalScheduler, RunSchedule, applied, neutral
 from fade_client.spool import SpoolWriter
 from fade_client.values import MAX_STEP
@@ -71,7 +71,7 @@ class Run:
         self._scheduler = LocalScheduler(header.scheduler)
         self._recorder = Recorder(writer, ledger, self._scheduler, mute=mute)
         # By themselves, for a step would pay for every dot.
-        self._append, self._settle = self._recorder.append, self._recorder.settle
+        self._append, self._observe = self._recorder.append, self._scheduler.observe
         self._sender: Sender | None = None
         self._has_server = header.mode != "local"
         self._lock = self._recorder.lock
@@ -124,14 +124,20 @@ class Run:
                 accuracy, entropy = given.get("accuracy", nan), given.get("entropy", nan)
                 kept = None
                 is_plain = rewards is advantages is pass_at_k is self._handed_out is None
-                if is_plain and not self._recorder.is_behind:
+                if is_plain and self._recorder.later is None:
                     kept = self._append(number, now(), given, accuracy, entropy)
-                if kept is None:
+                if kept:
+                    # What ``settle`` does of a step that was written, without the call.
+                    self._ledger.logged = logged = self._ledger.logged + 1
+                    self._observe((number, accuracy, entropy))
+                    if logged % BATCH == 0:
+                        self._recorder.end_batch()
+                elif kept is None:
                     arrays = {"rewards": rewards, "advantages": advantages, "pass_at_k": pass_at_k}
                     given, told = self._used(given)
                     self._recorder.record(number, given, arrays, told)
                 else:
-                    self._settle(number, accuracy, entropy, kept=kept)
+                    self._recorder.settle(number, accuracy, entropy, kept=False)
                 self._least = number + 1
         except Exception:  # noqa: BLE001 - promise 2; the ledger logs it
             self._ledger.lose("error", "a step could not be recorded", exc_info=True)
