@@ -262,7 +262,11 @@ def _report(plan: Plan, service: Service, results: list[dict[str, Any]], console
 def _first_alert(plan: Plan, run_id: str) -> str:
     """Return what the service warned of first while the run trained."""
     answer = httpx.get(f"{plan.server}/api/v1/runs/{run_id}/alerts", params={"limit": 500})
-    fired = [one for one in answer.json()["alerts"] if one["fired_at"] is not None]
+    fired = [
+        one
+        for one in answer.json()["alerts"]
+        if one["fired_at"] is not None and one["severity"] != "info"
+    ]
     if not fired:
         return "no alert"
     first = min(fired, key=lambda one: (one["fired_at"], one["id"]))

@@ -11,6 +11,12 @@ ID = "sign_imbalance"
 NEEDS = (("mass_success", "mass_failure"),)
 START = OFF
 DOUBLE = math.log(2.0)
+NO_FAILURES = math.log(100.0)
+"""Ratio from which the other side carries nothing at all."""
+
+FIFTH = 0.22
+"""Fall of ln H by which the entropy has lost a fifth."""
+
 TOWARDS_SUCCESS = Text(
     "The update is carried by successes: m_S far exceeds m_F.",
     "Predicted failure: entropy. Under clipping, positive weight alone narrows the policy.",
@@ -37,12 +43,12 @@ def step(state: Watch, view: View) -> tuple[Watch, Finding | None]:
 
         expected = ln delta where the trainer reports the delta it used, else r at the start
         moved = |r - expected| / max(ln 1.5, 6 sigma)
-        born  = min(r / ln 2, fall of ln H since the start / ln 2)
-        score = max(moved, born)
+        born  = min(r / ln 2, fall of ln H since the start / material)
+        score = max(moved, born),  material = 0.22 where r >= ln 100, else ln 2
 
-    ``born`` is a method that is one-sided by construction (REINFORCE): a finding only once the
-    entropy has halved. Read with the clip fractions: high clips lower the entropy, low clips
-    raise it.
+    ``born`` is a method that is one-sided by construction: a finding only once the entropy has
+    halved or, without any weight on failures (REINFORCE on rewards of 0 and 1), lost a fifth.
+    Read with the clip fractions: high clips lower the entropy, low clips raise it.
 
     Good at: naming the cause while entropy and score still look well. Bad at: anything where
     the weights are not reported by outcome.
@@ -85,5 +91,6 @@ def _born(track: Track, view: View) -> float:
     entropy = view.tracks.get("entropy")
     if entropy is None or track.level <= 0.0:
         return 0.0
-    fallen = excess(entropy.base - entropy.level, entropy, DOUBLE, 4.0)
+    material = FIFTH if track.level >= NO_FAILURES else DOUBLE
+    fallen = excess(entropy.base - entropy.level, entropy, material, 4.0)
     return min(track.level / DOUBLE, fallen)

@@ -210,14 +210,19 @@ def test_tails_are_seen_without_a_kurtosis() -> None:
     assert ids(findings(alone("advantage_tails"), stream)) == {"advantage_tails"}
 
 
-def test_a_one_sided_method_is_a_finding_once_the_entropy_has_halved() -> None:
+@pytest.mark.parametrize(("failures", "lost_at"), [(0.05, 69), (0.0, 22)])
+def test_a_one_sided_method_is_a_finding_once_it_has_cost_entropy(
+    failures: float, lost_at: int
+) -> None:
+    """Half of it, or a fifth where failures weigh nothing at all."""
+
     def record(t: int) -> dict[str, Any]:
-        return {"step": t, "mass_success": 0.3, "mass_failure": 0.0, "entropy": 0.99**t}
+        return {"step": t, "mass_success": 0.3, "mass_failure": failures, "entropy": 0.99**t}
 
     found = findings(alone("sign_imbalance"), map(record, range(150)))
     assert found[0].variant == "entropy"
-    assert found[0].step > 69
-    assert findings(alone("sign_imbalance"), map(record, range(40))) == []
+    assert lost_at < found[0].step < lost_at + 15
+    assert findings(alone("sign_imbalance"), map(record, range(lost_at))) == []
 
 
 def test_the_reported_delta_is_what_the_masses_are_measured_against() -> None:
