@@ -152,12 +152,22 @@ class AlertCalls(Calls):
         )
 
     def change_sink(self, sink: int, **fields: Any) -> Sink:
-        """Change where alerts are sent; fields as for ``create_sink``.
+        """Change where alerts are sent; what is left out stays, the address too.
+
+        Args:
+            sink: Its id.
+            **fields: ``name``, ``kind``, ``url``, ``project``, ``severity``, ``enabled``.
 
         Raises:
             ApiError: A field is wrong, or there is no such sink.
         """
-        return self._http.ask("PUT", "/sinks/{sink}", Sink, path={"sink": sink}, body=fields)
+        now = self.sink(sink)
+        kept = {
+            "name": now.name, "kind": now.kind, "project": now.project, "severity": now.severity,
+            "enabled": now.enabled,
+        }  # fmt: skip
+        path, body = {"sink": sink}, kept | fields
+        return self._http.ask("PUT", "/sinks/{sink}", Sink, path=path, body=body)
 
     def delete_sink(self, sink: int) -> None:
         """Send no alerts there any more.
@@ -167,13 +177,13 @@ class AlertCalls(Calls):
         """
         self._http.ask("DELETE", "/sinks/{sink}", Any, path={"sink": sink})
 
-    def test_sink(self, sink: int) -> dict[str, Any]:
-        """Send a test message, and return what became of it.
+    def test_sink(self, sink: int) -> Delivery:
+        """Send a test message now, and return what became of it.
 
         Raises:
-            ApiError: There is no such sink, or the message did not get there.
+            ApiNotFound: There is no such sink.
         """
-        return self._http.ask("POST", "/sinks/{sink}/test", dict[str, Any], path={"sink": sink})
+        return self._http.ask("POST", "/sinks/{sink}/test", Delivery, path={"sink": sink})
 
     def deliveries(
         self, *, sink: int | None = None, status: str | None = None

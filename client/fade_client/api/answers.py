@@ -199,10 +199,14 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """One message to a sink, and what became of it."""
 
     id: int
+    sink: str = ""
     status: str = ""
     event: str = ""
     run: str | None = None
     tries: int = 0
+    due_at: float = 0.0
+    created_at: float = 0.0
+    sent_at: float | None = None
     error: str | None = None
 
 

@@ -90,7 +90,13 @@ class SteeringCalls(Calls):
         return self._http.ask("DELETE", "/runs/{run}/schedule/override", Live, path={"run": run})
 
     def history(
-        self, run: str, *, first: int | None = None, last: int | None = None, page_size: int = 1000
+        self,
+        run: str,
+        *,
+        first: int | None = None,
+        last: int | None = None,
+        overrides: bool = False,
+        page_size: int = 1000,
     ) -> Iterator[Schedule]:
         """Yield what was computed, pinned and released, the newest first.
 
@@ -98,12 +104,14 @@ class SteeringCalls(Calls):
             run: The run's id.
             first: Smallest step that a schedule is for.
             last: Largest.
+            overrides: Only pins, releases and their first use.
             page_size: Schedules of one request.
 
         Raises:
             ApiNotFound: There is no such run.
         """
-        query = {"from": first, "to": last, "limit": page_size}
+        only = "true" if overrides else None
+        query = {"from": first, "to": last, "overrides": only, "limit": page_size}
         path = {"run": run}
         for page in self._pages("/runs/{run}/schedule/history", "schedules", Schedule, query, path):
             yield from reversed(page)

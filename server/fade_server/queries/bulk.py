@@ -6,7 +6,7 @@ from typing import Any, cast
 import orjson
 import psycopg
 from sqlalchemy import JSON, Table
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.orm import Session
 
 
@@ -36,6 +36,8 @@ def insert_columns(session: Session, table: Table, columns: Mapping[str, Sequenc
                 copy.write_row(row)
     except psycopg.OperationalError as error:
         raise OperationalError(statement, None, error) from error
+    except psycopg.DataError as error:
+        raise DataError(statement, None, error) from error
 
 
 def _stored(table: Table, name: str, values: Sequence[Any]) -> Sequence[Any]:

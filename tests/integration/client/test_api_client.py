@@ -26,6 +26,13 @@ WEIGHTS = {
 }  # fmt: skip
 
 
+def changed_sink(api: Client, _: Path) -> object:
+    (sink,) = api.sinks()
+    changed = api.change_sink(sink.id, enabled=False)
+    assert (changed.name, changed.url, changed.enabled) == (sink.name, sink.url, False)
+    return changed
+
+
 def imported(api: Client, folder: Path) -> object:
     (folder / "a.jsonl").write_text('{"step": 1, "loss": 0.5}\n')
     return api.import_file(folder / "a.jsonl")
@@ -68,7 +75,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("post", "/api/v1/sinks"): lambda api, _: api.create_sink("s", "apprise", "json://localhost"),
     ("get", "/api/v1/sinks"): lambda api, _: api.sinks(),
     ("get", "/api/v1/sinks/{sink}"): lambda api, _: api.sink(999),
-    ("put", "/api/v1/sinks/{sink}"): lambda api, _: api.change_sink(999, enabled=False),
+    ("put", "/api/v1/sinks/{sink}"): changed_sink,
     ("delete", "/api/v1/sinks/{sink}"): lambda api, _: api.delete_sink(999),
     ("post", "/api/v1/sinks/{sink}/test"): lambda api, _: api.test_sink(999),
     ("get", "/api/v1/deliveries"): lambda api, _: list(api.deliveries()),
@@ -190,6 +197,8 @@ def test_lists_turn_their_pages(api: Client) -> None:
     api.add_steps("page0", 1, range(5), columns={"loss": [1.0] * 5})
     steps = [schedule.step for schedule in api.history("page0", page_size=2)]
     assert steps == [5, 4, 3, 2, 1, 0]
+    api.pin("page0", delta=0.8, reason="try")
+    assert [entry.delta for entry in api.history("page0", overrides=True)] == [0.8]
 
 
 def test_what_is_refused_names_the_field(api: Client, run: str) -> None:

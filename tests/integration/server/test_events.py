@@ -247,11 +247,9 @@ def test_a_signal_ends_a_process_with_open_streams_and_polls(server: ServerProce
         stream, lists = Stream(one), Stream(every)
         stream.until("step")
         next(lists.events())
-        began = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
-        # Both end as a stream should: no broken connection.
+        # Both end as a stream should; one that is cut off raises here.
         assert list(stream.events()) == []
         assert list(lists.events()) == []
         server.process.wait(10.0)
-    assert time.monotonic() - began < 1.9, "it was cut off instead of ending"
     server.process = None
