@@ -17,7 +17,7 @@ PANELS = ("schedule", "entropy", "accuracy", "gradient_mass", "advantage")
 
 
 @pytest.fixture
-def page(visit: Callable[[ServerProcess], Visitor], server: ServerProcess) -> Page:
+def page(server: ServerProcess, visit: Callable[[ServerProcess], Visitor]) -> Page:
     return visit(server).page
 
 

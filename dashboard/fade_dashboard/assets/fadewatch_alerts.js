@@ -42,8 +42,8 @@
     return [h("P", { className: "alert-more", title: core.local(alert.acknowledged_at) }, `Acknowledged${by}, ${core.utc(alert.acknowledged_at)}${note}`)];
   }
 
-  function buttons(alert) {
-    if (denied || alert.state === "resolved") return [];
+  function buttons(alert, forbidden) {
+    if (forbidden || alert.state === "resolved") return [];
     const name = `alert ${alert.id}`;
     const seen = alert.state === "acknowledged" ? [button("Take back", "unack", alert.id, `Take the acknowledgement of ${name} back`)]
       : alert.state === "firing" ? [button("Acknowledge", "ack", alert.id, `Acknowledge ${name}`)] : [];
@@ -51,7 +51,7 @@
   }
 
   // One alert. On the page of all, it names its run.
-  function card(alert, { named = false, lastStep = null } = {}) {
+  function card(alert, { denied: forbidden, named = false, lastStep = null }) {
     known.set(alert.id, alert);
     const { mark, tone, word } = severity(alert.severity);
     const [from, to] = core.around(alert, lastStep);
@@ -65,7 +65,7 @@
       h("Div", { className: "alert-why" },
         h("P", { className: "alert-cause" }, [alert.cause, alert.effect].filter(Boolean).join(" ")), facts(alert),
         ...(alert.advice.length ? [h("P", { className: "alert-advice" }, h("B", {}, alert.advice[0]), ` ${alert.advice.slice(1).join(" ")}`)] : []), ...proposal(alert), ...handled(alert)),
-      h("Div", { className: "alert-acts" }, h("A", { href, className: "text-link", "aria-label": `Show the evidence of alert ${alert.id}` }, "Show"), ...buttons(alert)));
+      h("Div", { className: "alert-acts" }, h("A", { href, className: "text-link", "aria-label": `Show the evidence of alert ${alert.id}` }, "Show"), ...buttons(alert, forbidden)));
   }
 
   const nameOf = (id) => window.fadewatchList.names().get(id)?.name || id;
@@ -93,7 +93,7 @@
 
   function show(view) {
     const none = view.state === "open" ? "No alert is open." : "No alert fits the filters.";
-    const cards = shown.map((alert) => card(alert, { named: true }));
+    const cards = shown.map((alert) => card(alert, { denied, named: true }));
     give("alerts-list", { children: cards.length ? cards : h("P", { className: "alert-none" }, none) });
     give("alerts-count", { children: further ? `the first ${core.count(shown.length)}` : shown.length === 1 ? "1 alert" : `${core.count(shown.length)} alerts` });
     give("alerts-more", { className: further ? "button" : "hidden" });
@@ -144,7 +144,6 @@
         shownFor = JSON.stringify([view.state, view.severity, view.project]);
         show(view);
       }
-      await window.fadewatchDiagnosis.show(denied);
     } catch (error) {
       page.reachable(error);
       window.fadewatchEvents.wake(["alerts"]);
@@ -154,7 +153,7 @@
   }
 
   const more = () => { pages += 1; window.fadewatchEvents.wake(["alerts"]); return tick(); };
-  const reread = () => { window.fadewatchEvents.wake(["alerts", "page"]); return tick(); };
+  const reread = () => { window.fadewatchEvents.wake(["alerts", "page"]); return Promise.all([tick(), window.fadewatchDiagnosis.reread()]); };
 
   window.fadewatchAlerts = { card, known, tick, more, reread };
   window.dash_clientside.fadewatch = { ...window.dash_clientside.fadewatch, filterAlerts };

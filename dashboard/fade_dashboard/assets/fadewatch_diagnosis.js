@@ -6,22 +6,34 @@
   const { give, ask, state } = page;
   const h = (...args) => window.fadewatchShow.h(...args);
   const FRESH_MS = 10_000;
-  let readFor = "", readAt = 0, followed = "";
+  let readFor = "", readAt = 0, followed = "", reading = false;
 
   const place = () => document.getElementById("run-alerts");
 
-  // Read and show it, when the alerts changed, or steps came and it is old.
-  async function show(denied) {
+  // Once a second: read and show it when alerts changed, or when steps came and it is old.
+  async function tick() {
     const run = state.bodies[state.run];
-    if (state.page !== "run" || !run || !place()) { readFor = ""; return; }
-    const now = [run.id, run.alert_version, denied, Boolean(state.sent["run-alerts"])].join(" ");
-    const steps = `${now} ${run.last_step}`;
-    if (readFor === steps || (readFor.startsWith(`${now} `) && Date.now() - readAt < FRESH_MS)) return;
+    if (state.page !== "run" || !run || document.hidden || reading || !place()) return;
+    reading = true;
+    try {
+      const denied = await window.fadewatchChange.may("control");
+      const alerts = [run.id, run.alert_version, denied].join(" "), all = `${alerts} ${run.last_step}`;
+      const fresh = state.sent["run-alerts"] && (readFor === all || (readFor.startsWith(`${alerts} `) && Date.now() - readAt < FRESH_MS));
+      if (!fresh) await read(run, denied, all);
+    } catch (error) {
+      page.reachable(error);
+    } finally {
+      reading = false;
+    }
+    followAlert();
+  }
+
+  async function read(run, denied, text) {
     const made = await (await ask(`/api/v1/runs/${encodeURIComponent(run.id)}/diagnosis`)).json();
     if (state.run !== run.id) return;
     readAt = Date.now();
+    readFor = text;
     give("run-alerts", { children: block(made, run, denied) });
-    readFor = [run.id, run.alert_version, denied, true, run.last_step].join(" ");
   }
 
   function block(made, run, denied) {
@@ -34,7 +46,7 @@
         h("Div", { className: "diagnosis-words" },
           h("H2", { className: "diagnosis-title" }, title(made, open)),
           h("P", { className: "diagnosis-text" }, made.paragraph), ...forecast(made.forecast))),
-      ...open.map((alert) => window.fadewatchAlerts.card(alert, { lastStep: run.last_step })),
+      ...open.map((alert) => window.fadewatchAlerts.card(alert, { denied, lastStep: run.last_step })),
       ...(denied && open.length ? [h("P", { className: "dimmed diagnosis-note" }, `Reading only: ${denied}`)] : []),
       coverage(made, lacking));
   }
@@ -73,5 +85,8 @@
     target.scrollIntoView({ block: "center" });
   }
 
-  window.fadewatchDiagnosis = { show, followAlert };
+  // Read it again, also where no version says that it changed, as with a silence.
+  const reread = () => { readFor = ""; return tick(); };
+
+  window.fadewatchDiagnosis = { tick, reread };
 })();

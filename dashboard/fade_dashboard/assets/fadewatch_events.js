@@ -75,7 +75,7 @@
     window.fadewatchList.listRuns();
     window.fadewatchAlerts.tick();
     window.fadewatchSteering.tick();
-    window.fadewatchDiagnosis.followAlert();
+    window.fadewatchDiagnosis.tick();
   }
 
   document.addEventListener("visibilitychange", () => { if (document.hidden) close(); else { wake(); follow(); } });
