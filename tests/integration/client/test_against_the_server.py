@@ -187,8 +187,12 @@ def test_a_local_run_is_sent_later_and_sending_it_twice_is_harmless(
 def test_an_alert_of_the_server_reaches_the_trainer_and_its_acknowledgement_too(
     server: Server, spools: Path
 ) -> None:
-    wanted = {"warning": "checkpoint", "critical": "pause"}
-    with fade_client.init("p", server=server.url, dir=spools, on_alert=wanted) as run:
+    with fade_client.init(
+        "p",
+        server=server.url,
+        dir=spools,
+        on_alert={"warning": "checkpoint", "critical": "pause"},
+    ) as run:
         run.log_step(loss=0.1)
         assert run.orders() == fade_client.Orders()
         for _ in range(4):
