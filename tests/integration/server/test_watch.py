@@ -163,6 +163,7 @@ def test_what_a_process_stored_before_it_was_killed_is_watched_by_another(
         assert alerts(second, "killed")[0]["severity"] == "critical"
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_again_and_again_skips_no_record(
     server: ServerProcess, tmp_path: Path
 ) -> None:
@@ -170,7 +171,7 @@ def test_a_server_that_is_killed_again_and_again_skips_no_record(
     base = f"{server.url}/api/v1"
     httpx.post(f"{base}/projects/p/runs", json=body, timeout=30).raise_for_status()
     moments = random.Random(0)
-    kills = {moments.randrange(0, len(FAILING), 5) for _ in range(3)}
+    kills = {moments.randrange(0, len(FAILING), 5) for _ in range(2)}
     for start in range(0, len(FAILING), 5):
         part = FAILING[start : start + 5]
         batch = {"attempt": 1, "steps": [r["step"] for r in part]} | columnar(part)
