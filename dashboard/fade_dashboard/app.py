@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from fade_dashboard import shell
 from fade_dashboard.api import ApiClient
-from fade_dashboard.pages import alerts, compare, run, runs, steering
+from fade_dashboard.pages import alerts, compare, methods, run, runs, settings, steering
 
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -57,6 +57,8 @@ def create_dashboard(
     compare.register(app)
     alerts.register(app)
     steering.register(app)
+    methods.register(app)
+    settings.register(app)
     _serve_pages(server, app, base)
     return app
 

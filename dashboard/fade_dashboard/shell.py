@@ -7,7 +7,7 @@ from dash import Dash, Input, Output, State, dcc, html
 
 from fade_dashboard import links
 from fade_dashboard.api import ApiClient, ApiUnreachable, RunNotFound
-from fade_dashboard.pages import alerts, compare, missing, run, runs
+from fade_dashboard.pages import alerts, compare, missing, run, runs, settings
 from fade_dashboard.pages.board import action
 from fade_dashboard.theme import FONT, MAX_COMPARED, MAX_RUNS
 from fade_dashboard.wiring import acts, in_browser, named
@@ -18,6 +18,7 @@ NAVIGATION = (
     ("runs", "Runs", ""),
     ("compare", "Compare", "compare"),
     ("alerts", "Alerts", "alerts"),
+    ("settings", "Settings", "settings"),
 )
 """Pages beside those of runs: key, title, path below the base."""
 
@@ -40,7 +41,7 @@ SHORTCUTS = (
 )
 """Keys and what they do; ``assets/keys.js`` acts on them."""
 
-_PAGES = {"compare": compare.layout, "alerts": alerts.layout}
+_PAGES = {"compare": compare.layout, "alerts": alerts.layout, "settings": settings.layout}
 
 # in the order that ``address`` in ``assets/shell.js`` has them
 _CONTROLS = (

@@ -79,12 +79,7 @@ def test_an_alert_is_followed_to_its_evidence_and_acknowledged(
     ]
     _keep(page, "alert.png")
 
-    page.locator(f"#alert-{alert['id']}").get_by_role("button", name="Silence").click()
-    page.locator("#silence-send").click()
-    expect(page.locator("#silence-problem")).to_contain_text("Say why")
-    page.locator("#silence-reason").fill("on purpose")
-    page.locator("#silence-send").click()
-    expect(page.locator(f"#alert-{alert['id']}")).to_contain_text("silenced")
+    _silence(page, alert["id"], "on purpose")
     (silence,) = server.get("/api/v1/silences").json()["silences"]
     assert (silence["detector"], silence["reason"]) == (alert["detector"], "on purpose")
 
@@ -137,6 +132,15 @@ def test_a_page_that_is_open_sees_a_restart_through_and_says_so(
     # the browser itself reports every connection that the dead server refused, and nothing else
     refused = re.compile(r"net::ERR_(CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING)|WebSocket")
     visitor.complaints[:] = [one for one in visitor.complaints if not refused.search(one)]
+
+
+def _silence(page: Page, alert: int, reason: str) -> None:
+    page.locator(f"#alert-{alert}").get_by_role("button", name="Silence").click()
+    page.locator("#silence-send").click()
+    expect(page.locator("#silence-problem")).to_contain_text("Say why")
+    page.locator("#silence-reason").fill(reason)
+    page.locator("#silence-send").click()
+    expect(page.locator(f"#alert-{alert}")).to_contain_text("silenced")
 
 
 def _keep(page: Page, name: str) -> None:

@@ -54,7 +54,7 @@
 
   async function ask(url) {
     const answer = await fetch(url, { credentials: "same-origin", cache: "no-cache" });
-    if (answer.status === 401) window.location.reload(); // the session is over: to the login
+    if (answer.status === 401 && !window.fadewatchSettings.holding()) window.location.reload(); // the session is over: to the login
     if (!answer.ok) throw new Refused(answer.status);
     return answer;
   }

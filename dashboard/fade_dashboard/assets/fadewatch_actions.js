@@ -105,6 +105,10 @@
     "alerts-more": () => window.fadewatchAlerts.more(),
     nudge: (key) => window.fadewatchSteering.nudge(key),
     pin: () => window.fadewatchSteering.pin(),
+    "key-kept": () => window.fadewatchSettings.kept(),
+    "key-revoke": (id) => window.fadewatchSettings.revoke(id),
+    "sink-test": (id) => window.fadewatchSettings.testSink(id),
+    "sink-delete": (id) => window.fadewatchSettings.deleteSink(id),
     release: () => window.fadewatchSteering.release(),
     "runs-csv": () => window.dash_clientside.set_props("runs-grid", { exportDataAsCsv: true }),
   };

@@ -75,6 +75,8 @@
     window.fadewatchList.listRuns();
     window.fadewatchAlerts.tick();
     window.fadewatchSteering.tick();
+    window.fadewatchMethods.tick();
+    window.fadewatchSettings.tick();
     window.fadewatchDiagnosis.tick();
   }
 

@@ -8,7 +8,7 @@ from dash import ALL, Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from fade_dashboard.api import ApiClient
-from fade_dashboard.pages import steering
+from fade_dashboard.pages import methods, steering
 from fade_dashboard.pages.board import HEIGHT, section
 from fade_dashboard.panels import PANELS, Panel, panel_of
 from fade_dashboard.templates import chosen_metrics, templates
@@ -94,6 +94,8 @@ def _health() -> html.Div:
 TABS: tuple[Tab, ...] = (
     Tab("health", "Health", _health),
     Tab("steering", "Steering", steering.layout),
+    Tab("audit", "Audit", methods.audit),
+    Tab("whatif", "What if", methods.what_if),
 )
 
 

@@ -57,7 +57,9 @@ def test_no_callback_can_block_the_event_loop() -> None:
     assert all(inspect.iscoroutinefunction(call) for call in python.values())
 
 
-@pytest.mark.parametrize("path", ["/", "/runs/a", "/runs/unknown", "/compare", "/alerts"])
+@pytest.mark.parametrize(
+    "path", ["/", "/runs/a", "/runs/unknown", "/compare", "/alerts", "/settings"]
+)
 def test_every_page_can_be_opened_by_its_address(path: str) -> None:
     server, _ = dashboard(api_with())
     response = get(server, path)
@@ -107,7 +109,8 @@ def test_the_page_that_compares_needs_no_run_to_be_there() -> None:
     assert page_at("/compare", api_with()).id == "page-compare"
 
 
-def test_the_page_of_alerts_needs_no_run_either() -> None:
+def test_the_pages_of_alerts_and_settings_need_no_run_either() -> None:
+    assert page_at("/settings", api_with()).id == "page-settings"
     assert page_at("/alerts", api_with()).id == "page-alerts"
 
 
