@@ -60,7 +60,8 @@ class Visitor:
         )
 
 
-@pytest.fixture(scope="session")
+# Ends with its module: Playwright's event loop would be in the way of what runs after.
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
