@@ -8,7 +8,7 @@
   const MOST_TAIL = 400;      // points behind a downsampled series before it is read anew
   const MOST_METRICS = 40;    // a request
   const TOKENS = ["num_tokens", "num_input_tokens_seen", "total_tokens", "tokens_seen"].map((name) => `extra/${name}`);
-  let held = new Map();       // "run metric" -> {window, body, series, dense, tail}
+  let held = new Map();       // "run points metric" -> {window, body, series, dense, tail}
   let heldFor = "";
 
   // Numbers of these panels: {panel: {run: {metric: {step, value}}}}.
@@ -16,20 +16,22 @@
     forgetOthers();
     const wanted = new Map();
     for (const key of keys) {
+      const points = page.figureOf(key).layout?.meta?.points ?? POINTS;
       for (const [run, metrics] of Object.entries(core.metricsOf([page.figureOf(key)]))) {
         if (!state.bodies[run]) continue;
-        const text = `${run} ${JSON.stringify(page.windowFor(key, run))}`;
-        const entry = wanted.get(text) || { run, window: page.windowFor(key, run), metrics: new Set(), keys: [] };
+        const window = page.windowFor(key, run);
+        const text = `${run} ${points} ${JSON.stringify(window)}`;
+        const entry = wanted.get(text) || { run, window, points, metrics: new Set(), keys: [] };
         metrics.forEach((metric) => entry.metrics.add(metric));
         entry.keys.push(key);
         wanted.set(text, entry);
       }
     }
     const series = {};
-    await Promise.all([...wanted.values()].map(async ({ run, window, metrics, keys: members }) => {
+    await Promise.all([...wanted.values()].map(async ({ run, window, points, metrics, keys: members }) => {
       const known = new Set(state.bodies[run].metrics);
-      const found = await seriesOf(run, [...metrics].filter((metric) => known.has(metric) || metric === "time"), window);
-      for (const key of members) (series[key] ||= {})[run] = found;
+      const found = await seriesOf(run, [...metrics].filter((metric) => known.has(metric) || metric === "time"), window, points);
+      for (const key of members) Object.assign(((series[key] ||= {})[run] ||= {}), found);
     }));
     return series;
   }
@@ -40,18 +42,18 @@
     heldFor = now;
   }
 
-  async function seriesOf(run, metrics, window) {
+  async function seriesOf(run, metrics, window, points = POINTS) {
     const body = state.bodies[run], out = {}, asks = new Map();
     for (const metric of metrics) {
-      const known = held.get(`${run} ${metric}`);
+      const known = held.get(`${run} ${points} ${metric}`);
       const first = known ? missingFrom(known, window, body) : undefined;
       if (first === null) out[metric] = cut(known, window);
       else asks.set(first, [...(asks.get(first) || []), metric]);
     }
     await Promise.all([...asks].flatMap(([first, names]) => chunks(names).map(async (some) => {
       const range = first === undefined ? window : { from: first, to: null };
-      const decoded = core.decode(await (await ask(core.seriesUrl(run, some, range, POINTS))).arrayBuffer());
-      for (const metric of some) out[metric] = keep(run, metric, decoded.series[metric], window, body, first);
+      const decoded = core.decode(await (await ask(core.seriesUrl(run, some, range, points))).arrayBuffer());
+      for (const metric of some) out[metric] = keep(`${run} ${points} ${metric}`, decoded.series[metric], window, body, first, points);
     })));
     return out;
   }
@@ -71,14 +73,13 @@
     return known.tail < MOST_TAIL ? known.body.last_step + 1 : undefined;
   }
 
-  function keep(run, metric, series, window, body, first) {
-    const name = `${run} ${metric}`;
+  function keep(name, series, window, body, first, points) {
     const facts = { attempt: body.attempt, step_count: body.step_count, last_step: body.last_step };
     // the run may be further by now than what was known of it: the next tail would bring that again
     const upTo = series.step.findLastIndex((step) => step <= body.last_step) + 1;
     const known = { step: series.step.subarray(0, upTo), value: series.value.subarray(0, upTo) };
     if (first === undefined) {
-      held.set(name, { window, body: facts, series: known, dense: series.step.length < POINTS, tail: 0 });
+      held.set(name, { window, body: facts, series: known, dense: series.step.length < points, tail: 0 });
     } else {
       const before = held.get(name);
       held.set(name, { ...before, window: before.window, body: facts, series: core.append(before.series, known), tail: before.tail + known.step.length });
