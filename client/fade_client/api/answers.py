@@ -32,6 +32,18 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
     revert_on: str | None = None
 
 
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """A pin, a release, or the trainer's confirmation of one."""
+
+    at: float
+    event: str
+    step: int
+    alpha: float
+    delta: float
+    source: str = ""
+    reason: str = ""
+
+
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """A run with its last values."""
 

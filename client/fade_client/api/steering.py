@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from fade_client.api.answers import Live, Preview, Schedule
+from fade_client.api.answers import Change, Live, Preview, Schedule
 from fade_client.api.calls import Calls
 
 MARGIN_S = 10.0
@@ -115,6 +115,16 @@ class SteeringCalls(Calls):
         path = {"run": run}
         for page in self._pages("/runs/{run}/schedule/history", "schedules", Schedule, query, path):
             yield from reversed(page)
+
+    def changes(self, run: str, *, page_size: int = 100) -> Iterator[Change]:
+        """Yield who pinned and released what, and what the trainer confirmed, the newest first.
+
+        Raises:
+            ApiNotFound: There is no such run.
+        """
+        query, path = {"limit": page_size}, {"run": run}
+        for page in self._pages("/runs/{run}/schedule/changes", "changes", Change, query, path):
+            yield from page
 
     def preview(
         self, run: str, *, alpha: float | None = None, delta: float | None = None

@@ -61,6 +61,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ),
     ("delete", "/api/v1/runs/{run}/schedule/override"): lambda api, _: api.release("r"),
     ("get", "/api/v1/runs/{run}/schedule/history"): lambda api, _: list(api.history("r")),
+    ("get", "/api/v1/runs/{run}/schedule/changes"): lambda api, _: list(api.changes("r")),
     ("post", "/api/v1/runs/{run}/preview"): lambda api, _: api.preview("r", delta=0.5),
     ("get", "/api/v1/runs/{run}/diagnosis"): lambda api, _: api.diagnosis("r"),
     ("get", "/api/v1/runs/{run}/alerts"): lambda api, _: list(api.alerts_of_run("r")),
@@ -199,6 +200,7 @@ def test_lists_turn_their_pages(api: Client) -> None:
     assert steps == [5, 4, 3, 2, 1, 0]
     api.pin("page0", delta=0.8, reason="try")
     assert [entry.delta for entry in api.history("page0", overrides=True)] == [0.8]
+    assert [(one.event, one.delta) for one in api.changes("page0")] == [("pinned", 0.8)]
 
 
 def test_what_is_refused_names_the_field(api: Client, run: str) -> None:
