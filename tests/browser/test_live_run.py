@@ -46,12 +46,19 @@ def wait_for(page: Page, condition: str, what: str) -> None:
     wait_until(lambda: bool(page.evaluate(condition)), what)
 
 
+def bring_into_view(page: Page, panel: str) -> None:
+    """Only what is on the screen is kept up to date."""
+    page.evaluate(f"document.getElementById('panel-{panel}')?.scrollIntoView()")
+
+
 def wait_for_step(page: Page, panel: str, step: float) -> None:
+    bring_into_view(page, panel)
     drawn = f"window.fadewatch?.panels().includes('{panel}')"
     wait_for(page, f"{drawn} && window.fadewatch.lastStep('{panel}') > {step}", f"{panel} to move")
 
 
 def wait_for_runs(page: Page, panel: str, count: int) -> None:
+    bring_into_view(page, panel)
     drawn = f"window.fadewatch?.panels().includes('{panel}')"
     condition = f"{drawn} && window.fadewatch.runs('{panel}').length === {count}"
     wait_for(page, condition, f"{count} runs in {panel}")
@@ -84,6 +91,7 @@ def test_the_curves_of_a_live_run_move_and_another_run_is_laid_over_them(
     for process in trainers:
         process.kill()
     SCREENSHOTS.mkdir(exist_ok=True)
+    page.evaluate("window.scrollTo(0, 0)")
     page.screenshot(path=SCREENSHOTS / "run.png")
 
 

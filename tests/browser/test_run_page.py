@@ -161,7 +161,7 @@ def test_a_run_named_like_a_script_has_a_name(reader: Visitor, fleet: Fleet) -> 
 
 
 def test_an_example_can_be_imported_where_there_is_no_run(
-    visit: Visit, server: ServerProcess
+    server: ServerProcess, visit: Visit
 ) -> None:
     reader = visit(server)
     reader.goto("/")
