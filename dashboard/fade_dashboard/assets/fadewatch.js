@@ -231,10 +231,10 @@
       if (before !== state.run) return;
       give("run-crumbs", { className: state.page === "run" ? "crumbs" : "hidden" });
       give("toolbar", { className: "toolbar" });
+      wantTemplates(); // first: while the page is put together, its figures are made
       window.fadewatchShow.run();
       if (state.page === "run") await Promise.all([window.fadewatchNumbers.readAlerts(), window.fadewatchNumbers.readOverrides()]);
       else window.fadewatchCompare.show();
-      wantTemplates();
     } catch (error) {
       if (error.status === 404 && state.page === "run") state.page = state.run = null; // the page says so
       else { reachable(error); window.fadewatchEvents.wake(["page"]); }
