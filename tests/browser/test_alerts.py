@@ -130,7 +130,9 @@ def test_a_page_that_is_open_sees_a_restart_through_and_says_so(
     visitor.wait_for(f"window.fadewatch.lastStep('entropy') > {seen}", "the curve to go on")
     visitor.wait_for(LIVE, "the good news to go")
     # the browser itself reports every connection that the dead server refused, and nothing else
-    refused = re.compile(r"net::ERR_(CONNECTION_REFUSED|INCOMPLETE_CHUNKED_ENCODING)|WebSocket")
+    refused = re.compile(
+        r"net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INCOMPLETE_CHUNKED_ENCODING)|WebSocket"
+    )
     visitor.complaints[:] = [one for one in visitor.complaints if not refused.search(one)]
 
 
