@@ -8,6 +8,8 @@ from fade_core.findings import Finding, Text, View
 ID = "non_finite"
 NEEDS = ("any",)
 MEMORY = 10.0
+SHAPES = frozenset({"adv_kurtosis", "adv_top1_share", "adv_gini", "prompt_ess"})
+"""Undefined, and so nan, where every weight is alike; a bad weight shows in the mean as well."""
 TEXT = Text(
     "A value is not finite.",
     "One is noise; several mean that the numbers overflow, and the weights may be lost already.",
@@ -53,9 +55,10 @@ def step(state: State, view: View) -> tuple[State, Finding | None]:
     >>> first_alert("non_finite", records)
     (7, 'warning')
     """
-    if not view.non_finite and not state.on:
+    names = tuple(name for name in view.non_finite if name not in SHAPES)
+    if not names and not state.on:
         return State(Watch(calm=view.step)), None
-    bad = bool(view.non_finite)
+    bad = bool(names)
     heat = state.heat * (1.0 - 1.0 / MEMORY) + bad
     streak = state.streak + 1 if bad else 0
     worst = streak >= 3 or heat >= 2.6
@@ -63,5 +66,5 @@ def step(state: State, view: View) -> tuple[State, Finding | None]:
     state = State(watch, heat, streak)
     if not state.on:
         return state, None
-    evidence = dict.fromkeys(view.non_finite, 1.0) | {"recent_records": heat}
-    return state, finding(ID, watch, view, evidence, TEXT, variant=",".join(view.non_finite))
+    evidence = dict.fromkeys(names, 1.0) | {"recent_records": heat}
+    return state, finding(ID, watch, view, evidence, TEXT, variant=",".join(names))

@@ -304,3 +304,9 @@ def test_a_truncation_alarm_outlives_records_without_its_signal() -> None:
     cut = [{"step": t, "truncated_fraction": min(1.0, t / 50)} for t in range(60)]
     found = findings(alone("length_pathology"), [*cut, {"step": 60, "loss": 0.1}])
     assert found[-1].step == 60
+
+
+def test_the_shape_of_weights_that_are_all_alike_is_undefined_and_no_fault() -> None:
+    undefined = dict.fromkeys(("adv_kurtosis", "adv_top1_share", "adv_gini", "prompt_ess"), NAN)
+    records = [{"step": t, "loss": 0.1, "adv_mean": 0.0, **undefined} for t in range(9)]
+    assert first_alert("non_finite", records) is None
