@@ -1,10 +1,14 @@
 """``fadewatch db``: the schema of the store."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from fade_server.services.context import Context
 
 app = typer.Typer(help="Look after the store's schema.", no_args_is_help=True)
 
@@ -29,6 +33,29 @@ def explained() -> Iterator[None]:
     except FadeError as problem:
         typer.secho(str(problem), fg="red", err=True)
         raise typer.Exit(2) from problem
+
+
+@contextmanager
+def opened_store(db: str | None) -> "Iterator[Context]":
+    """Open the store for a command that works without a server; errors are ``explained``.
+
+    Args:
+        db: The ``--db`` argument; None for the settings' own.
+    """
+    from fade_server.queries.engine import Store  # noqa: PLC0415  the light install lacks it
+    from fade_server.schema import prepare_engine  # noqa: PLC0415
+    from fade_server.services.context import Context  # noqa: PLC0415
+    from fade_server.services.notifier import Notifier  # noqa: PLC0415
+    from fade_server.settings import read_settings  # noqa: PLC0415
+
+    with explained():
+        settings = read_settings(database_url=database_url(db))
+        store = Store(settings.database_url)
+        try:
+            prepare_engine(store.engine)
+            yield Context(store, settings, Notifier(), time.time)
+        finally:
+            store.close()
 
 
 @app.command()

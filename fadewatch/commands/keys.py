@@ -2,19 +2,14 @@
 
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from fadewatch.commands.database import Database, database_url
+from fadewatch.commands.database import Database, opened_store
 from fadewatch.terminal import open_console
-
-if TYPE_CHECKING:
-    from fade_server.services.context import Context
 
 app = typer.Typer(help="Make, list and revoke the keys of the service.", no_args_is_help=True)
 
@@ -47,7 +42,7 @@ def create(
     from fade_server.services import keys  # noqa: PLC0415  the light install lacks it
 
     expires_at = None if expires is None else time.time() + _seconds(expires)
-    with _context(db) as context:
+    with opened_store(db) as context:
         request = keys.KeyRequest(name, tuple(scope), project, expires_at)  # type: ignore[arg-type]  # checked there
         document, key = keys.create_key(context, request, by=BY)
     typer.echo(f"Key {document['id']}, {', '.join(document['scopes'])}; not shown again:", err=True)
@@ -59,7 +54,7 @@ def list_(db: Database = None) -> None:
     """List every key there ever was, the newest first."""
     from fade_server.services import keys  # noqa: PLC0415
 
-    with _context(db) as context:
+    with opened_store(db) as context:
         documents = keys.list_keys(context)
     table = Table("id", "name", "scopes", "project", "state", "last used", "made by")
     for one in documents:
@@ -83,31 +78,9 @@ def revoke(
     """End a key and the logins made with it; a running service follows within seconds."""
     from fade_server.services import keys  # noqa: PLC0415
 
-    with _context(db) as context:
+    with opened_store(db) as context:
         document = keys.revoke_key(context, key_id, by=BY)
     typer.echo(f"Key {key_id} ({document['name']}) has ended.")
-
-
-@contextmanager
-def _context(db: str | None) -> "Iterator[Context]":
-    from fade_core.errors import FadeError  # noqa: PLC0415
-    from fade_server.queries.engine import Store  # noqa: PLC0415
-    from fade_server.schema import prepare_engine  # noqa: PLC0415
-    from fade_server.services.context import Context  # noqa: PLC0415
-    from fade_server.services.notifier import Notifier  # noqa: PLC0415
-    from fade_server.settings import read_settings  # noqa: PLC0415
-
-    try:
-        settings = read_settings(database_url=database_url(db))
-        store = Store(settings.database_url)
-        try:
-            prepare_engine(store.engine)
-            yield Context(store, settings, Notifier(), time.time)
-        finally:
-            store.close()
-    except FadeError as problem:
-        typer.secho(str(problem), fg="red", err=True)
-        raise typer.Exit(2) from problem
 
 
 def _seconds(text: str) -> float:

@@ -1,12 +1,11 @@
 """``fadewatch prune``, ``backup`` and ``restore``: looking after the store."""
 
-import time
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from fadewatch.commands.database import Database, database_url
+from fadewatch.commands.database import Database, database_url, explained, opened_store
 
 Days = typer.Option(min=0.01, help="Days without news; default: each project's own policy.")
 
@@ -25,34 +24,22 @@ def prune(
         fadewatch prune --dry-run
         fadewatch prune --project countdown --weights-days 30 --runs-days 365
     """
-    from fade_server.queries.engine import Store  # noqa: PLC0415
-    from fade_server.queries.retention import Policy  # noqa: PLC0415
-    from fade_server.schema import engine_problem  # noqa: PLC0415
+    from fade_server.queries.retention import Policy  # noqa: PLC0415  the light install lacks it
     from fade_server.services import retention  # noqa: PLC0415
-    from fade_server.services.context import Context  # noqa: PLC0415
-    from fade_server.services.notifier import Notifier  # noqa: PLC0415
-    from fade_server.settings import read_settings  # noqa: PLC0415
 
-    settings = read_settings(database_url=database_url(db))
-    store = Store(settings.database_url)
-    try:
-        if problem := engine_problem(store.engine):
-            _fail(problem)
-        context = Context(store, settings, Notifier(), time.time)
+    count = 0
+    with opened_store(db) as context:
         policies = retention.policies(context)
         if weights_days is not None or runs_days is not None:
             given = Policy(weights_days, runs_days)
             policies = dict.fromkeys(retention.projects_with_runs(context), given)
-        count = 0
         for name, policy in policies.items():
             if project in (None, name):
                 for one in retention.prune(context, name, policy, by="prune", dry_run=dry_run):
                     what = "the run" if one.what == "run" else "the raw weights of"
                     typer.echo(f"{name}: {what} {one.run}")
                     count += 1
-    finally:
-        store.close()
-    typer.echo(f"{count} {'would be' if dry_run else ''} deleted.".replace("  ", " "))
+    typer.echo(f"{count} would be deleted." if dry_run else f"{count} deleted.")
 
 
 def backup(
@@ -64,14 +51,11 @@ def backup(
 
     PostgreSQL needs its own pg_dump on the PATH.
     """
-    from fade_core.errors import FadeError  # noqa: PLC0415
     from fade_server.backup import back_up  # noqa: PLC0415
     from fade_server.settings import read_settings  # noqa: PLC0415
 
-    try:
+    with explained():
         back_up(read_settings(database_url=database_url(db)).database_url, file, force=force)
-    except FadeError as error:
-        _fail(str(error))
     typer.echo(f"The store is in {file}, {file.stat().st_size / 2**20:,.1f} MiB.")
 
 
@@ -84,17 +68,9 @@ def restore(
 
     PostgreSQL needs its own pg_restore on the PATH.
     """
-    from fade_core.errors import FadeError  # noqa: PLC0415
     from fade_server import backup  # noqa: PLC0415
     from fade_server.settings import read_settings  # noqa: PLC0415
 
-    try:
+    with explained():
         backup.restore(read_settings(database_url=database_url(db)).database_url, file, force=force)
-    except FadeError as error:
-        _fail(str(error))
     typer.echo("The store is restored, at the schema of this version.")
-
-
-def _fail(message: str) -> NoReturn:
-    typer.secho(message, fg="red", err=True)
-    raise typer.Exit(2)

@@ -95,7 +95,6 @@ class SteeringCalls(Calls):
         *,
         first: int | None = None,
         last: int | None = None,
-        overrides: bool = False,
         page_size: int = 1000,
     ) -> Iterator[Schedule]:
         """Yield what was computed, pinned and released, the newest first.
@@ -104,14 +103,12 @@ class SteeringCalls(Calls):
             run: The run's id.
             first: Smallest step that a schedule is for.
             last: Largest.
-            overrides: Only pins, releases and their first use.
             page_size: Schedules of one request.
 
         Raises:
             ApiNotFound: There is no such run.
         """
-        only = "true" if overrides else None
-        query = {"from": first, "to": last, "overrides": only, "limit": page_size}
+        query = {"from": first, "to": last, "limit": page_size}
         path = {"run": run}
         for page in self._pages("/runs/{run}/schedule/history", "schedules", Schedule, query, path):
             yield from reversed(page)

@@ -125,8 +125,8 @@
   async function readOverrides() {
     const body = state.bodies[state.run];
     if (!body || body.override_version === state.overrideVersion) return;
-    const { schedules } = await (await ask(`/api/v1/runs/${encodeURIComponent(body.id)}/schedule/history?overrides=true&limit=400`)).json();
-    Object.assign(state, { overrideVersion: body.override_version, pinned: core.pinned(schedules) });
+    const { changes } = await (await ask(`/api/v1/runs/${encodeURIComponent(body.id)}/schedule/changes?limit=400`)).json();
+    Object.assign(state, { overrideVersion: body.override_version, pinned: core.pinned(changes.reverse()) });
   }
 
   window.fadewatchNumbers = { read, readAxes, readAlerts, readOverrides, tokensOf };

@@ -84,8 +84,6 @@ def list_schedules(
     high: int,
     limit: int,
     before: tuple[Any, ...] | None = None,
-    *,
-    overrides: bool = False,
 ) -> list[tuple[int, Schedule]]:
     """Return the trail of one run, the newest first, each entry with its id.
 
@@ -96,7 +94,6 @@ def list_schedules(
         high: Largest.
         limit: Most to return.
         before: Step and id of the last entry of the page before.
-        overrides: Only what people pinned and released, and its first use.
     """
     statement = (
         select(schedules.c.id, *_COLUMNS)
@@ -108,8 +105,6 @@ def list_schedules(
         .order_by(schedules.c.step.desc(), schedules.c.id.desc())
         .limit(limit)
     )
-    if overrides:
-        statement = statement.where(schedules.c.event != "computed")
     if before is not None:
         step, entry = before
         same = and_(schedules.c.step == step, schedules.c.id < entry)

@@ -109,9 +109,6 @@ def read_history(
     last: Annotated[Step, Query(alias="to")] = MAX_STEP,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
     cursor: Annotated[str | None, Query(max_length=2000)] = None,
-    overrides: Annotated[
-        bool, Query(description="Only pins, releases and their first use.")
-    ] = False,
 ) -> Response:
     """Return what was computed and what was pinned and released, oldest first.
 
@@ -124,7 +121,6 @@ def read_history(
         last=last,
         limit=limit,
         cursor=cursor,
-        overrides=overrides,
     )
     return Response(encode(document), media_type=JSON)
 

@@ -81,7 +81,6 @@ def history(
     last: int,
     limit: int,
     cursor: str | None,
-    overrides: bool = False,
 ) -> Document:
     """Return one page of what the scheduler computed and what people did, the newest page first.
 
@@ -92,7 +91,6 @@ def history(
         last: Largest.
         limit: Most to return.
         cursor: ``next_cursor`` of the page before, which is the newer one.
-        overrides: Only what people pinned and released, and its first use.
 
     Returns:
         ``schedules``, oldest first inside the page, and ``next_cursor`` of what is older.
@@ -104,9 +102,7 @@ def history(
     before = read_cursor(cursor, int, int)
     run = _read(context, run_id)
     with context.store.read() as session:
-        trail = schedule_queries.list_schedules(
-            session, run.pk, first, last, limit + 1, before, overrides=overrides
-        )
+        trail = schedule_queries.list_schedules(session, run.pk, first, last, limit + 1, before)
     following = None
     if len(trail) > limit:
         entry, schedule = trail[limit - 1]

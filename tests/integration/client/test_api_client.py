@@ -199,7 +199,6 @@ def test_lists_turn_their_pages(api: Client) -> None:
     steps = [schedule.step for schedule in api.history("page0", page_size=2)]
     assert steps == [5, 4, 3, 2, 1, 0]
     api.pin("page0", delta=0.8, reason="try")
-    assert [entry.delta for entry in api.history("page0", overrides=True)] == [0.8]
     assert [(one.event, one.delta) for one in api.changes("page0")] == [("pinned", 0.8)]
 
 

@@ -41,6 +41,8 @@ def main(output: Path, mode: Any, *, alerted: bool) -> None:
     steered._generate_and_score_completions = spy
     steered.train()
     (output / f"rank{rank}.json").write_text(json.dumps(used))
+    # Or gloo's threads may still hold tensors when the interpreter ends: it aborts, now and then.
+    torch.distributed.destroy_process_group()
 
 
 if __name__ == "__main__":
