@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fadewatch.commands.options import ApiKey, Server
+
 if TYPE_CHECKING:
     import httpx
 
@@ -17,10 +19,6 @@ app = typer.Typer(
 sinks = typer.Typer(help="Where alerts are told.", no_args_is_help=True)
 app.add_typer(sinks, name="sinks")
 
-Server = Annotated[
-    str | None, typer.Option(help="Service; default: FADEWATCH_SERVER or this machine's.")
-]
-Key = Annotated[str | None, typer.Option(help="Key of the service; default: FADEWATCH_API_KEY.")]
 Name = Annotated[str, typer.Argument(help="Name of a sink.")]
 
 
@@ -31,7 +29,7 @@ def list_alerts(
         str | None, typer.Option(help="pending, firing, acknowledged or resolved.")
     ] = None,
     server: Server = None,
-    api_key: Key = None,
+    api_key: ApiKey = None,
 ) -> None:
     """List alerts, the newest first; without --state those that are firing or acknowledged.
 
@@ -58,7 +56,7 @@ def try_sinks(
     name: Annotated[str | None, typer.Argument(help="Name of a sink.")] = None,
     all_sinks: Annotated[bool, typer.Option("--all", help="Every sink that is enabled.")] = False,
     server: Server = None,
-    api_key: Key = None,
+    api_key: ApiKey = None,
 ) -> None:
     """Send a test message now, and say whether it was taken; exit code 1 when it was not.
 
@@ -90,7 +88,7 @@ def add_sink(
     ),
     project: Annotated[str | None, typer.Option(help="Only of this project.")] = None,
     server: Server = None,
-    api_key: Key = None,
+    api_key: ApiKey = None,
 ) -> None:
     """Add a sink; the secret that signs a webhook is printed once.
 
@@ -107,7 +105,7 @@ def add_sink(
 
 
 @sinks.command("list")
-def list_sinks(server: Server = None, api_key: Key = None) -> None:
+def list_sinks(server: Server = None, api_key: ApiKey = None) -> None:
     """List the sinks, and how the last message to each went.
 
     fadewatch alerts sinks list
@@ -127,7 +125,7 @@ def list_sinks(server: Server = None, api_key: Key = None) -> None:
 
 
 @sinks.command("remove")
-def remove_sink(name: Name, server: Server = None, api_key: Key = None) -> None:
+def remove_sink(name: Name, server: Server = None, api_key: ApiKey = None) -> None:
     """Remove a sink, with what was still to be told there.
 
     fadewatch alerts sinks remove oncall

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fadewatch.commands.options import ApiKey
+
 if TYPE_CHECKING:
     from fade_client.importers.result import ImportedRun
     from fadewatch.reports.checkup import Checkup
@@ -52,9 +54,7 @@ def diagnose(
     server: Annotated[
         str | None, typer.Option(help="Service of a RUN; default: FADEWATCH_SERVER.")
     ] = None,
-    api_key: Annotated[
-        str | None, typer.Option(help="Key of the service; default: FADEWATCH_API_KEY.")
-    ] = None,
+    api_key: ApiKey = None,
 ) -> None:
     """Diagnose runs from their logs; needs no service.
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fadewatch.commands.options import ApiKey, Server
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -26,12 +28,8 @@ def import_(
     mapping: Annotated[
         Path | None, typer.Option(help="JSON or TOML file that says what the log's keys are.")
     ] = None,
-    server: Annotated[
-        str | None, typer.Option(help="Service; default: FADEWATCH_SERVER or this machine's.")
-    ] = None,
-    api_key: Annotated[
-        str | None, typer.Option(help="Key of the service; default: FADEWATCH_API_KEY.")
-    ] = None,
+    server: Server = None,
+    api_key: ApiKey = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would be imported.")
     ] = False,

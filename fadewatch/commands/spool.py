@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fadewatch.commands.options import ApiKey, Server
+
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
@@ -25,12 +27,8 @@ Folder = Annotated[
 
 def sync(
     folder: Folder = None,
-    server: Annotated[
-        str | None, typer.Option(help="Service; default: FADEWATCH_SERVER or this machine's.")
-    ] = None,
-    api_key: Annotated[
-        str | None, typer.Option(help="Key of the service; default: FADEWATCH_API_KEY.")
-    ] = None,
+    server: Server = None,
+    api_key: ApiKey = None,
 ) -> None:
     """Send what the service has not confirmed yet, after an outage or a local run.
 

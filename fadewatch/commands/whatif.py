@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from fadewatch.commands.options import ApiKey, Server
+
 
 def whatif(
     run: Annotated[
@@ -14,12 +16,8 @@ def whatif(
         list[str] | None,
         typer.Option(help="Methods with commas between, such as fade,grpo,power:alpha=2."),
     ] = None,
-    server: Annotated[
-        str | None, typer.Option(help="Service; default: FADEWATCH_SERVER or this machine's.")
-    ] = None,
-    api_key: Annotated[
-        str | None, typer.Option(help="Key of the service; default: FADEWATCH_API_KEY.")
-    ] = None,
+    server: Server = None,
+    api_key: ApiKey = None,
     format: Annotated[str, typer.Option(help="text or json.")] = "text",
 ) -> None:
     """Show the weights and masses that other methods would have given, step by step.

@@ -35,3 +35,21 @@ def read_lines(path: Path, skip: Callable[[str], None]) -> Iterator[str]:
         skip("line too long")
     elif rest:
         yield _ANSI.sub("", rest)
+
+
+def read_steps(
+    path: Path, step: re.Pattern[str], skip: Callable[[str], None]
+) -> Iterator[tuple[int, str]]:
+    """Yield each step of a text that has one a line, with what follows its number.
+
+    Args:
+        path: A text in UTF-8, or nearly.
+        step: Finds the beginning of a step; its first group is the number.
+        skip: Told of each line that has none, and of each that is too long.
+    """
+    for line in read_lines(path, skip):
+        found = step.search(line)
+        if found is not None:
+            yield int(found.group(1)), line[found.end() :]
+        elif not line.isspace():
+            skip("line without metrics")

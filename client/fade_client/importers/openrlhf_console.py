@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from fade_client.importers.draft import Draft
-from fade_client.importers.lines import read_lines
+from fade_client.importers.lines import read_steps
 from fade_client.importers.mapping import KeyMapping
 from fade_client.importers.repr_dicts import dicts_in
 from fade_client.importers.result import ImportedRun
@@ -21,17 +21,12 @@ def recognises(sample: Sample) -> bool:
 def read(path: Path, mapping: KeyMapping) -> list[ImportedRun]:
     """Read one console log."""
     draft = Draft(run_name(path), FORMAT.id, mapping)
-    for line in read_lines(path, draft.skip):
-        found = _STEP.search(line)
-        if found is None:
-            if not line.isspace():
-                draft.skip("line without metrics")
-            continue
-        row = next(dicts_in(line[found.end() :]), None)
+    for step, rest in read_steps(path, _STEP, draft.skip):
+        row = next(dicts_in(rest), None)
         if row is None:
             draft.skip("dict that is not closed")
         else:
-            draft.add(row, step=int(found.group(1)))
+            draft.add(row, step=step)
     return [draft.finish()]
 
 

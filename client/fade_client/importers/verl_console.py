@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from fade_client.importers.draft import Draft
-from fade_client.importers.lines import read_lines
+from fade_client.importers.lines import read_steps
 from fade_client.importers.mapping import KeyMapping
 from fade_client.importers.numbers import number
 from fade_client.importers.result import ImportedRun
@@ -25,21 +25,16 @@ def recognises(sample: Sample) -> bool:
 def read(path: Path, mapping: KeyMapping) -> list[ImportedRun]:
     """Read one console log."""
     draft = Draft(run_name(path), FORMAT.id, mapping)
-    for line in read_lines(path, draft.skip):
-        found = _STEP.search(line)
-        if found is None:
-            if not line.isspace():
-                draft.skip("line without metrics")
-            continue
+    for step, rest in read_steps(path, _STEP, draft.skip):
         values: dict[str, float] = {}
-        for pair in _REPEATED.sub("", line[found.end() :]).split(" - "):
+        for pair in _REPEATED.sub("", rest).split(" - "):
             key, _, text = pair.rpartition(":")
             amount = number(text)
             if key and amount is not None:
                 values[key.strip()] = amount
             else:
                 draft.skip("not a number: text")
-        draft.add(values, step=int(found.group(1)))
+        draft.add(values, step=step)
     return [draft.finish()]
 
 
