@@ -36,9 +36,32 @@ FADE_ALPHAS = (1.0, 1.5, 2.0, 2.3, 3.0)
 WITHIN_TWICE = {
     *("reinforce", "reinforce_signed", "psr", "nsr", "w_reinforce"),
     *("grpo", "rloo", "opo", "maxrl", "power", "asym_grpo", "fade"),
+    *("passk_success", "pkpo", "pkpo_loo", "passk_training"),
 }
-"""Methods that need no more of a group than its mean, which are to stay within twice the plain
-line; the others also need its maximum, an order, binomial ratios or statistics of the batch."""
+"""Methods that need no more of a group than its mean or its count of successes, which are to stay
+within twice the plain line; the others also need its maximum, an order, a standard deviation, two
+numbers of the count, or statistics of the batch, for which see ``floors``."""
+
+
+def floors(rewards_PG: Tensor) -> dict[str, Work]:
+    """Return what the other methods cannot do without, each as torch offers it."""
+
+    def standardised() -> Tensor:
+        centred_PG = rewards_PG - rewards_PG.mean(1, keepdim=True)
+        return centred_PG / (rewards_PG.std(1, keepdim=True) + 1e-6)
+
+    def whitened() -> Tensor:
+        return (rewards_PG - rewards_PG.mean()) / (rewards_PG.std() + 1e-6)
+
+    return {
+        "floor: sort of the groups": lambda: rewards_PG.sort(dim=1),
+        "floor: maximum of the groups, exp": lambda: (
+            rewards_PG - rewards_PG.amax(dim=1, keepdim=True)
+        ).expm1(),
+        "floor: plain GRPO with std": standardised,
+        "floor: plain whitening": whitened,
+        "floor: a copy of the rewards": rewards_PG.clone,
+    }
 
 
 def medians(works: dict[str, Work], rounds: int, calls: int = 1) -> dict[str, float]:
@@ -93,7 +116,7 @@ def bench_advantages() -> None:
     def plain() -> Tensor:
         return rewards_PG - rewards_PG.mean(1, keepdim=True)
 
-    works: dict[str, Work] = {"plain": plain}
+    works: dict[str, Work] = {"plain": plain, **floors(rewards_PG)}
     for name, method in METHODS.items():
         needed = {
             parameter.name: REQUIRED[parameter.name]

@@ -9,8 +9,10 @@ rounded once. Groups of different sizes are ``[N]`` rewards with ``groups``, int
 Nothing here reads a value back, so nothing synchronises an accelerator. Therefore a reward that
 a method is not defined on is not refused: an outcome is a success where the reward is above 1/2,
 a reward outside the [0, 1] that a method needs counts as the nearer end, and a ragged group that
-is too small gets finite weights of no meaning. Finite rewards never give ``nan``, and a reward
-that is ``nan`` spoils its group.
+is too small gets finite weights of no meaning. Finite rewards never give ``nan``. A reward that
+is ``nan`` is no success where outcomes count; elsewhere its own weight is ``nan``, with those of
+its group, or of the batch, as far as the method takes statistics of them. The weights are
+constants of the loss: no gradient flows to the rewards.
 """
 
 from fade_core.torch.advantages.passk import (

@@ -12,6 +12,7 @@ from fade_core.torch.advantages.grouping import (
     at_least,
     bounded,
     give,
+    number,
     read,
     solved,
     token_shares,
@@ -91,15 +92,13 @@ def qae(
     rewards, group = read(rewards_PG, groups)
     rewards = bounded(rewards)
     if interpolate == 0:
-        rank = at_least(_ceil(K * group.size - 1e-5) - 1.0, 0.0)
-        return give(rewards - group.ranked(rewards, rank), rewards_PG)
+        (baseline,) = group.ranked(rewards, at_least(_ceil(K * group.size - 1e-5) - 1.0, 0.0))
+        return give(rewards.sub_(baseline), rewards_PG)
     position = K * (group.size - 1.0)
     low = position.floor() if isinstance(position, Tensor) else float(math.floor(position))
     # One rank up, unless the position is a rank itself (then also at the top of the group).
-    part = position - low
-    above = _ceil(position)
-    baseline = (1.0 - part) * group.ranked(rewards, low) + part * group.ranked(rewards, above)
-    return give(rewards - baseline, rewards_PG)
+    below, above = group.ranked(rewards, low, _ceil(position))
+    return give(rewards.sub_(torch.lerp(below, above, position - low)), rewards_PG)
 
 
 def gpg(
@@ -112,11 +111,14 @@ def gpg(
     rewards, group = read(rewards_PG, groups)
     rewards = bounded(rewards)
     if batch_mean is None:
-        batch_mean = (rewards != 0.0).to(rewards.dtype).mean()
+        # Where it is 0 there is nothing but zeros, which any divisor leaves alone.
+        nonzero = rewards.count_nonzero().to(rewards.dtype).clamp_(min=1.0)
+        share = nonzero.div_(number(max(rewards.numel(), 1), rewards.dtype))
+        rewards -= group.mean(rewards)
+        return give(rewards.div_(share), rewards_PG)
     share = torch.as_tensor(batch_mean, dtype=rewards.dtype, device=rewards.device)
-    centred = rewards - group.mean(rewards)
-    zero = torch.zeros_like(centred)
-    return give(torch.where(share > 0.0, centred / share, zero), rewards_PG)
+    rewards -= group.mean(rewards)
+    return give(torch.where(share > 0.0, rewards / share, 0.0), rewards_PG)
 
 
 def _ceil(value: Tensor | float) -> Tensor | float:

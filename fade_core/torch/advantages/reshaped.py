@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn.functional import leaky_relu_
 
 from fade_core.advantages.grouping import check_alpha_delta, positive
-from fade_core.torch.advantages.grouping import ONE, bounded, give, read, solved
+from fade_core.torch.advantages.grouping import ONE, bounded, give, number, read, solved
 
 _UNIT = {
     torch.float32: torch.full((), 2.0**100, device="cpu"),
@@ -29,9 +29,12 @@ def log_mean_exp(rewards_PG: Tensor, beta: float = 2.0, *, groups: Tensor | None
     positive("beta", beta)
     rewards, group = read(rewards_PG, groups)
     rewards = bounded(rewards)
-    shifted = torch.expm1(beta * (rewards - group.max(rewards)))
+    rewards -= group.max(rewards)
+    factor = number(beta, rewards.dtype)
+    shifted = rewards.mul_(factor).expm1_()
     mean = group.mean(shifted)
-    return give((shifted - mean) / (beta * (1.0 + mean)), rewards_PG)
+    shifted -= mean
+    return give(shifted.div_(mean.add_(ONE).mul_(factor)), rewards_PG)
 
 
 def power(rewards_PG: Tensor, alpha: float = 2.0, *, groups: Tensor | None = None) -> Tensor:
@@ -56,11 +59,11 @@ def asym_grpo_gu(
     positive("beta_neg", beta_neg, zero=True)
     rewards, group = read(rewards_PG, groups)
     outcome = solved(rewards)
-    p = group.mean(outcome)
-    q = (1.0 - p).clamp(min=0.0)
-    up = (q / p.masked_fill(p <= 0.0, 1.0)) ** beta_pos
-    down = (p / q.masked_fill(q <= 0.0, 1.0)) ** beta_neg
-    return give(torch.where(outcome > 0.0, up, -down), rewards_PG)
+    correct = group.sum(outcome)
+    up = group.by_count(correct, _odds_against, beta_pos)
+    down = group.by_count(correct, _odds, beta_neg)
+    # One of the two terms is exactly 0.
+    return give((outcome * up).add_(outcome.sub_(ONE).mul_(down)), rewards_PG)
 
 
 def fade(rewards_PG: Tensor, alpha: float, delta: float, *, groups: Tensor | None = None) -> Tensor:
@@ -91,3 +94,12 @@ def fade(rewards_PG: Tensor, alpha: float, delta: float, *, groups: Tensor | Non
     if alpha != 1.0:
         rewards *= (ONE - rbar).pow_(alpha - 1.0)
     return give(rewards, rewards_PG)
+
+
+def _odds(correct: Tensor, size: Tensor | float, power: float) -> Tensor:
+    failures = size - correct
+    return (correct / failures.masked_fill(failures <= 0.0, 1.0)) ** power
+
+
+def _odds_against(correct: Tensor, size: Tensor | float, power: float) -> Tensor:
+    return _odds(size - correct, size, power)

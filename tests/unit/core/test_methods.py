@@ -271,3 +271,50 @@ def test_torch_reads_nothing_back_from_the_device(method: str) -> None:
     labels = torch.empty(24, device="meta", dtype=torch.int64)
     ragged = torch_advantages.advantages(dense.flatten(), method, groups=labels, **params)
     assert (ragged.shape, ragged.device.type) == ((24,), "meta")
+
+
+OF_OUTCOMES = {"psr", "nsr", "w_reinforce", "passk_success", "pkpo", "pkpo_loo", "passk_training",
+               "asym_grpo_gu"}  # fmt: skip
+OF_THE_BATCH = {"reinforce_pp", "reinforce_pp_baseline", "gdpo", "a_grae"}
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_on_tensors_a_reward_of_nan_is_no_success_or_shows(method: str) -> None:
+    params = FADE if method == "fade" else {}
+    torn, failed = (
+        torch_advantages.advantages(
+            torch.tensor([[1.0, reward, 0.0], [1.0, 1.0, 0.0]]), method, **params
+        )
+        for reward in (math.nan, 0.0)
+    )
+    if method in OF_OUTCOMES:
+        assert torch.equal(torn, failed)
+    else:
+        assert torn[0, 1].isnan()
+        assert bool(torn[1].isnan().all()) == (method in OF_THE_BATCH)
+
+
+@pytest.mark.parametrize("method", ["passk_success", "pkpo", "pkpo_loo", "passk_training"])
+@pytest.mark.parametrize("k", [1, 3, 7, 150])
+def test_the_table_of_a_groups_weights_is_its_formula(method: str, k: int) -> None:
+    size = max(8, k + 3)
+    rewards = (np.arange(size) < np.arange(size + 1)[:, None]).astype(np.float64)
+    expected = advantages.advantages(rewards, method, k=k)
+    with torch.inference_mode():
+        inside = torch_advantages.advantages(torch.tensor(rewards), method, k=k)
+    outside = torch_advantages.advantages(torch.tensor(rewards), method, k=k)
+    np.testing.assert_allclose(inside.numpy(), expected, rtol=1e-12, atol=1e-13)
+    log_prob = torch.ones(rewards.shape, requires_grad=True)
+    torch.autograd.grad((outside * log_prob).sum(), log_prob)
+    np.testing.assert_array_equal(outside.numpy(), inside.numpy())
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_weights_leave_the_rewards_alone_and_give_them_no_gradient(method: str) -> None:
+    params = FADE if method == "fade" else {}
+    before = torch.tensor([[1.0, 0.25, 0.0], [0.5, 0.5, 0.5]])
+    for rewards in (before.clone(), before.clone().requires_grad_()):
+        weights = torch_advantages.advantages(rewards, method, **params)
+        assert not weights.requires_grad
+        assert torch.equal(rewards.detach(), before)
+        assert weights.data_ptr() != rewards.data_ptr()
