@@ -67,11 +67,11 @@ def by_length(context: Context, name: str, lengths: tuple[int, ...]) -> Iterator
         while stored < length:
             stored += _send(context, "long", stored, 1000)
         began = time.perf_counter()
-        build_levels(context, "long")
+        _build_all(context)
         built = (time.perf_counter() - began) / (stored - before)
         step = _median(lambda: _send(context, "long", context_last(context) + 1, BATCH), 9) / BATCH
         stored = context_last(context) + 1
-        build_levels(context, "long")
+        _build_all(context)
         whole = _median(lambda: read_series(context, SeriesQuery("long", ("loss",))), 9)
         zoomed = SeriesQuery("long", ("loss",), first=stored - stored // 10)
         end = _median(lambda zoomed=zoomed: read_series(context, zoomed), 9)  # type: ignore[misc]
@@ -110,6 +110,11 @@ def context_last(context: Context) -> int:
     """Return the last step of the long run."""
     last: int = listing.read_run(context, "long")["last_step"]
     return last
+
+
+def _build_all(context: Context) -> None:
+    while build_levels(context, "long"):
+        pass
 
 
 def _send(context: Context, run: str, first: int, count: int) -> int:

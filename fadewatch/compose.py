@@ -36,7 +36,7 @@ def service(settings: Settings, *, dashboard: bool = True) -> FastAPI:
         FadeError: The address is not loopback and there is no key, or the store's schema is
             behind.
     """
-    app = create_app(settings, importer=read_upload)
+    app = create_app(settings, importer=read_upload, worker=True)
     if not is_loopback(settings.host):
         check_bind(settings.host, settings.api_key is not None or _has_admin_key(app))
     if dashboard:

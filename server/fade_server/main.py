@@ -37,16 +37,16 @@ from fade_server.routes.problems import add_problem_handlers
 from fade_server.schema import prepare_engine, schema_problem, upgrade_database
 from fade_server.security import KeyDoor, Limits
 from fade_server.services import overrides
-from fade_server.services.background import Background, Job
+from fade_server.services.background import Background, Following, Job
 from fade_server.services.context import Context
 from fade_server.services.delivering import deliver_due
+from fade_server.services.following import jobs_of, sweep
 from fade_server.services.gauges import Gauges
 from fade_server.services.imports import Importer
-from fade_server.services.levels import build_levels, runs_behind
 from fade_server.services.notifier import Notifier
 from fade_server.services.periodic import Periodic
 from fade_server.services.retention import prune_by_policy
-from fade_server.services.watch import unfinished, watch
+from fade_server.services.worker import Worker
 from fade_server.settings import Settings
 
 __all__ = ["create_app", "schema_problem", "upgrade_database"]
@@ -55,8 +55,6 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 VERSIONED = "/api/v1"
-JOBS = (build_levels, watch)
-"""What follows every change of a run, in this order."""
 
 GZIP_FROM, GZIP_LEVEL = 1024, 1
 """Smaller answers go as they are, and the cheapest level has most of the gain."""
@@ -116,6 +114,7 @@ def create_app(
     *,
     clock: Callable[[], float] = time.time,
     importer: Importer | None = None,
+    worker: bool = False,
 ) -> FastAPI:
     """Return the service; ``security.guard`` puts the gate in front of it.
 
@@ -126,6 +125,8 @@ def create_app(
         settings: Limits and the database.
         clock: Seconds since the epoch; for tests.
         importer: Reads the logs of other tools; without one, ``/runs/import`` does not exist.
+        worker: Whether levels and alerts are worked out in a process of their own, as is right
+            where the application is served; otherwise in a thread, which starts at once.
 
     Raises:
         SettingError: The database URL is not one of SQLite or PostgreSQL.
@@ -138,8 +139,9 @@ def create_app(
     jobs: list[Job] = []
     channel = Channel(store.engine) if store.engine.dialect.name == "postgresql" else None
     notifier = Notifier(None if channel is None else channel.send)
-    context = Context(store, settings, notifier, clock, Background(jobs))
-    jobs += [partial(job, context) for job in JOBS]
+    following: Following = Worker(settings, notifier.notify) if worker else Background(jobs)
+    context = Context(store, settings, notifier, clock, following)
+    jobs += jobs_of(context)
     door = KeyDoor(store, settings, clock)
     app = Service(
         title="Fadewatch",
@@ -180,8 +182,7 @@ def _lifespan(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         try:
             await anyio.to_thread.run_sync(prepare_engine, context.store.engine)
-            behind = await anyio.to_thread.run_sync(runs_behind, context)
-            context.background.start(behind)
+            context.background.start()
             if channel is not None:
                 channel.start(context.notifier.wake)
             chores = _chores(context)
@@ -203,13 +204,8 @@ def _lifespan(
 
 def _chores(context: Context) -> tuple[Periodic, ...]:
     settings = context.settings
-
-    def sweep() -> None:
-        for run_id in unfinished(context):
-            context.background.changed(run_id)
-
     return (
-        Periodic("fadewatch-sweep", settings.sweep_s, sweep),
+        Periodic("fadewatch-sweep", settings.sweep_s, partial(sweep, context)),
         Periodic("fadewatch-overrides", settings.tick_s, partial(overrides.expire_due, context)),
         Periodic("fadewatch-prune", settings.prune_every_s, partial(prune_by_policy, context)),
         Periodic("fadewatch-deliveries", settings.delivery_poll_s, partial(deliver_due, context)),

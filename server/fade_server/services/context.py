@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fade_server.queries.engine import Store
-from fade_server.services.background import Background
+from fade_server.services.background import Background, Following
 from fade_server.services.notifier import Notifier
 from fade_server.services.telemetry import Telemetry
 from fade_server.settings import Settings
@@ -29,6 +29,6 @@ class Context:
     settings: Settings
     notifier: Notifier
     clock: Callable[[], float]
-    background: Background = field(default_factory=Background)
+    background: Following = field(default_factory=Background)
     telemetry: Telemetry = field(default_factory=Telemetry)
     ending: threading.Event = field(default_factory=threading.Event)

@@ -124,8 +124,8 @@ def read_curves(
     }
 
 
-def build_levels(context: Context, run_id: str) -> None:
-    """Write every full block of a run that is not written yet.
+def build_levels(context: Context, run_id: str) -> bool:
+    """Write the first full block of a run that is not written yet.
 
     The rows are read without a lock. What changes them meanwhile is noticed under the lock, and
     the block is read again.
@@ -133,9 +133,14 @@ def build_levels(context: Context, run_id: str) -> None:
     Args:
         context: The service's parts.
         run_id: The client's name for the run; one that is gone is nothing to do.
+
+    Returns:
+        Whether there was one; then there may be more.
     """
-    while (block := _next_block(context, run_id)) is not None:
+    block = _next_block(context, run_id)
+    if block is not None:
         _write_block(context, run_id, block)
+    return block is not None
 
 
 def runs_behind(context: Context) -> list[str]:

@@ -29,28 +29,18 @@ KEPT = 20
 """Resolved incidents in the stored ledger; the alerts keep all of them."""
 
 
-def watch(context: Context, run_id: str) -> None:
-    """Read all of a run's new records, and bring its alerts up to date.
+def watch(context: Context, run_id: str) -> bool:
+    """Read a run's next records, and bring its alerts up to date with them.
+
+    The detectors run before the lock is taken: when another process moved on meanwhile, this
+    reading is thrown away and the next one starts from there.
 
     Args:
         context: The service's parts.
         run_id: The client's name for the run; one that does not exist is left alone.
-    """
-    while _advance(context, run_id):
-        pass
 
-
-def unfinished(context: Context) -> list[str]:
-    """Return the runs whose newest records no process has read, for whatever reason."""
-    with context.store.read() as session:
-        return watch_queries.unwatched_runs(session)
-
-
-def _advance(context: Context, run_id: str) -> bool:
-    """Read one chunk and store it, and return whether to go on.
-
-    The detectors run before the lock is taken: when another process moved on meanwhile, this
-    reading is thrown away and the next one starts from there.
+    Returns:
+        Whether there may be more to read.
     """
     reading = _read(context, run_id)
     if reading is None:
@@ -67,6 +57,12 @@ def _advance(context: Context, run_id: str) -> bool:
     if changed:
         context.notifier.notify(run_id)
     return reading.more
+
+
+def unfinished(context: Context) -> list[str]:
+    """Return the runs whose newest records no process has read, for whatever reason."""
+    with context.store.read() as session:
+        return watch_queries.unwatched_runs(session)
 
 
 def _read(context: Context, run_id: str) -> Reading | None:

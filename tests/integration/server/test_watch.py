@@ -72,7 +72,7 @@ def test_what_was_superseded_before_it_was_read_is_not_read(api: Api) -> None:
     api.open_run("unread", "b")
     again = [healthy(t) for t in range(45, 80)]
     api.send("unread", [r["step"] for r in again], 2, **columnar(again))
-    api.context.background.start(["unread"])
+    api.context.background.start()
     assert api.context.background.wait_idle(60)
     assert diagnosis(api, "unread")["findings"] == wanted([*FAILING[:45], *again])
 

@@ -36,7 +36,8 @@ def test_an_end_does_not_wait_longer_than_it_is_told(caplog: pytest.LogCaptureFi
         leave.wait(10)
 
     background = Background([stuck])
-    background.start(["a"])
+    background.changed("a")
+    background.start()
     assert entered.wait(10)
     background.stop(0.01)
     assert "left to the next start" in caplog.text
@@ -66,10 +67,9 @@ def test_changes_of_a_run_that_waits_are_one(done: list[str]) -> None:
     assert done == ["a", "a"]
 
 
-def test_what_an_earlier_process_left_is_done_at_the_start(
-    background: Background, done: list[str]
-) -> None:
-    background.start(["old"])
+def test_what_came_before_the_start_is_done(background: Background, done: list[str]) -> None:
+    background.changed("old")
+    background.start()
     assert background.wait_idle(10)
     assert done == ["old"]
 
@@ -88,6 +88,23 @@ def test_a_job_that_raises_stops_no_other(
     background.stop()
     assert done == ["a", "b"]
     assert "a job for the run a failed" in caplog.text
+
+
+def test_the_first_job_is_done_for_every_run_before_the_next(done: list[str]) -> None:
+    pieces = {"a": 2, "b": 1}
+
+    def urgent(run_id: str) -> bool:
+        done.append(f"urgent {run_id}")
+        pieces[run_id] -= 1
+        return pieces[run_id] > 0
+
+    background = Background([urgent, done.append])
+    background.changed("a")
+    background.changed("b")
+    background.start()
+    assert background.wait_idle(10)
+    background.stop()
+    assert done == ["urgent a", "urgent b", "urgent a", "a", "b"]
 
 
 def test_the_end_leaves_the_rest_to_the_next_start(done: list[str]) -> None:
