@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from fade_core.records import SCALARS
 
-SCHEMA_HEAD = "0003"
+SCHEMA_HEAD = "0004"
 """Revision of the migration that makes these tables."""
 
 metadata = MetaData(
@@ -309,7 +309,7 @@ levels = Table(
     "levels",
     metadata,
     Column("run_pk", Integer, ForeignKey("runs.pk", ondelete="CASCADE"), primary_key=True),
-    # Level n has buckets of 16**n steps; a block is 256 buckets, written once it is full.
+    # Level n has buckets of 16**n steps; a block is 64 buckets, written once it is full.
     Column("level", Integer, primary_key=True, autoincrement=False),
     # A metric, or nothing for the row that says that the block was written.
     Column("metric", String(300), primary_key=True),

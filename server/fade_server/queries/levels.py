@@ -44,7 +44,7 @@ def last_block(session: Session, pk: int, level: int) -> int | None:
 def read_blocks(
     session: Session, pk: int, level: int, low: int, high: int, metrics: Sequence[str] | None = None
 ) -> list[tuple[str, int, bytes]]:
-    """Return metric, block and data of the blocks in [low, high], in order of blocks.
+    """Return metric, block and data of the blocks in [low, high], in order of both.
 
     Args:
         session: Open session.
@@ -62,9 +62,9 @@ def read_blocks(
             levels.c.metric != WRITTEN if metrics is None else levels.c.metric.in_(metrics),
             levels.c.block.between(low, high),
         )
-        .order_by(levels.c.block)
+        .order_by(levels.c.metric, levels.c.block)  # as they lie
     )
-    return [(metric, block, data) for metric, block, data in session.execute(statement)]
+    return [(metric, block, data) for metric, block, data in session.execute(statement).all()]
 
 
 def runs_behind(session: Session, block_steps: int) -> list[str]:

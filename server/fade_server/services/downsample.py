@@ -1,5 +1,7 @@
 """Fewer points with the same envelope: what a chart of this width would show anyway."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -61,34 +63,39 @@ def thin(steps: Floats, values: Floats, width: int) -> tuple[Floats, Floats]:
     """
     if width == 1 or not len(steps):
         return steps, values
-    buckets = steps.astype(np.int64) // width
-    starts = _first_of_each(buckets)
+    starts = _first_of_each(steps // width)
     ends = np.append(starts[1:], len(steps))
-    place = np.repeat(np.arange(len(starts)), ends - starts)
     finite = np.isfinite(values)
-    low = np.minimum.reduceat(np.where(finite, values, np.inf), starts)[place]
-    high = np.maximum.reduceat(np.where(finite, values, -np.inf), starts)[place]
+    every = bool(finite.all())
+    lows = np.minimum.reduceat(values if every else np.where(finite, values, np.inf), starts)
+    highs = np.maximum.reduceat(values if every else np.where(finite, values, -np.inf), starts)
+    place = np.repeat(np.arange(len(starts)), ends - starts)
     kept = np.zeros(len(steps), dtype=bool)
     kept[starts] = kept[ends - 1] = True
-    kinds = np.isnan(values), values == np.inf, values == -np.inf
-    for chosen in (finite & (values == low), finite & (values == high), *kinds):
-        at = np.flatnonzero(chosen)
+    chosen = [values == lows[place], values == highs[place]]
+    if not every:
+        odd = np.isnan(values), values == np.inf, values == -np.inf
+        chosen = [*(finite & one for one in chosen), *odd]
+    for one in chosen:
+        at = one.nonzero()[0]
         kept[at[_first_of_each(place[at])]] = True
     return steps[kept], values[kept]
 
 
-def _first_of_each(groups: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Return where each of the groups begins; they are >= 0 and in order."""
-    return np.flatnonzero(np.diff(groups, prepend=-1))
+def _first_of_each(groups: NDArray[Any]) -> NDArray[np.intp]:
+    """Return where each of the groups begins; they are in order."""
+    begins = np.ones(len(groups), dtype=bool)
+    np.not_equal(groups[1:], groups[:-1], out=begins[1:])
+    return begins.nonzero()[0]
 
 
 def _extremes(values: Floats, odd: NDArray[np.bool_], width: int) -> NDArray[np.intp]:
     """Return where the smallest and the largest finite value of each bucket are."""
     buckets = -(-len(values) // width)
-    spare = buckets * width - len(values)
-    ignored = np.pad(odd, (0, spare), constant_values=True).reshape(buckets, width)
-    padded = np.pad(values, (0, spare)).reshape(buckets, width)
-    starts = np.flatnonzero(~ignored.all(axis=1))
-    low = np.where(ignored, np.inf, padded).argmin(axis=1)[starts]
-    high = np.where(ignored, -np.inf, padded).argmax(axis=1)[starts]
-    return np.concatenate([starts * width + low, starts * width + high])
+    chosen = []
+    for worst, find in ((np.inf, np.argmin), (-np.inf, np.argmax)):
+        padded = np.full(buckets * width, worst)
+        np.copyto(padded[: len(values)], values, where=~odd)
+        at = np.arange(0, len(padded), width) + find(padded.reshape(buckets, width), axis=1)
+        chosen.append(at[np.isfinite(padded[at])])
+    return np.concatenate(chosen)

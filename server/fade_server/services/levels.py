@@ -8,6 +8,7 @@ and a reader gets the same answer whether a block was written already or not.
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -24,13 +25,13 @@ from fade_server.services.points import Curves, read_points
 FACTOR = 16
 """Steps of a bucket of level 1, and buckets of a level in one of the next."""
 
-BUCKETS = 256
-"""Buckets of a block."""
+BUCKETS = 64
+"""Buckets of a block. What no block holds yet is read from the rows, so a block is soon full."""
 
 TOP = 11
 """Highest level: a block of it holds every step there can be."""
 
-FEW_ROWS = 4096
+FEW_ROWS = 1024
 """A run with at most this many steps is read from its rows: bounded, and exact."""
 
 
@@ -55,13 +56,15 @@ def block_steps(level: int) -> int:
 
 
 def level_for(span: int, points: int) -> int:
-    """Return the coarsest level that has at least ``points / 2`` buckets in a span of steps.
+    """Return the coarsest level that has at least ``points / 4`` buckets in a span of steps.
 
-    >>> level_for(1_000_000, 1500), level_for(10_000, 1500)
+    A bucket keeps four points: its ends and its extremes.
+
+    >>> level_for(1_000_000, 1500), level_for(5_000, 1500)
     (2, 0)
     """
     level = 0
-    while 2 * span >= points * bucket_steps(level + 1) and level < TOP:
+    while 4 * span >= points * bucket_steps(level + 1) and level < TOP:
         level += 1
     return level
 
@@ -117,11 +120,15 @@ def read_curves(
     # Nothing is before the first step, so its bucket is whole.
     low = first if first > begun else 0
     end = _written(session, run.pk) if level else 0
-    pieces = [_read_piece(session, run, metrics, one) for one in plan(low, high, level, end)]
-    return {
-        metric.name: thin(*_joined([piece[metric.name] for piece in pieces]), bucket_steps(level))
-        for metric in metrics
-    }
+    parts: defaultdict[str, list[tuple[Floats, Floats]]] = defaultdict(list)
+    pieces = plan(low, high, level, end)
+    # No bucket lies in both: those of the level are thin, the pieces beside it become so together.
+    for thinned, some in groupby(pieces, key=lambda piece: piece.level == level):
+        read = [_read_piece(session, run, metrics, piece) for piece in some]
+        for metric in metrics:
+            curve = _joined([piece[metric.name] for piece in read])
+            parts[metric.name].append(curve if thinned else thin(*curve, bucket_steps(level)))
+    return {metric.name: _joined(parts[metric.name]) for metric in metrics}
 
 
 def build_levels(context: Context, run_id: str) -> bool:
@@ -183,6 +190,8 @@ def _read_level(
 def _joined(parts: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
     if not parts:
         return np.empty(0), np.empty(0)
+    if len(parts) == 1:
+        return parts[0]
     return np.concatenate([one for one, _ in parts]), np.concatenate([one for _, one in parts])
 
 

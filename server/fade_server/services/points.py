@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
+from fade_core.records import FIELDS
 from fade_server.queries import runs as run_queries
 from fade_server.queries import schedules as schedule_queries
 from fade_server.queries import steps as step_queries
@@ -16,6 +18,8 @@ from fade_server.services.metrics import Metric
 
 Curves = dict[str, tuple[Floats, Floats]]
 """Steps and values of each metric, by name."""
+
+Flags = NDArray[np.bool_]
 
 _RATIO = ("mass_success", "mass_failure")
 
@@ -47,6 +51,8 @@ class _StepTable:
     def __init__(self, columns: Mapping[str, Sequence[Any]]) -> None:
         self._columns = columns
         self._steps = np.array(columns["step"], dtype=np.float64)
+        self._odd = [(row, one) for row, one in enumerate(columns["nonfinite"]) if one is not None]
+        self._vectors: dict[str, tuple[Floats, Flags]] = {}
 
     def of(self, metric: Metric) -> tuple[Floats, Floats]:
         """Return steps and values of a metric."""
@@ -58,25 +64,37 @@ class _StepTable:
             # No mass on failures is a finding: an infinite ratio, not an error.
             with np.errstate(all="ignore"):
                 values = success / failure
+        elif metric.origin == "vectors":
+            rows, measured = self._vector(metric.key)
+            return self._steps[measured], rows[metric.index]
         else:
             values, measured = self._document(metric)
         return self._steps[measured], values[measured]
 
-    def _scalar(self, name: str) -> tuple[Floats, np.ndarray[Any, np.dtype[np.bool_]]]:
+    def _scalar(self, name: str) -> tuple[Floats, Flags]:
         values = np.array(self._columns[name], dtype=np.float64)
         measured = ~np.isnan(values)
-        for row, kinds in enumerate(self._columns["nonfinite"]):
-            if kinds is not None and name in kinds:
+        for row, kinds in self._odd:
+            if name in kinds:
                 values[row], measured[row] = float(kinds[name]), True
         return values, measured
 
-    def _document(self, metric: Metric) -> tuple[Floats, np.ndarray[Any, np.dtype[np.bool_]]]:
-        parts = [
-            None if document is None else document.get(metric.key)
-            for document in self._columns[metric.origin]
-        ]
-        if metric.origin == "vectors":
-            parts = [None if part is None else part[metric.index] for part in parts]
+    def _vector(self, key: str) -> tuple[Floats, Flags]:
+        """Return a row an element of a vector, and which steps have it."""
+        if key not in self._vectors:
+            parts = self._parts("vectors", key)
+            # numpy reads the strings for non-finite floats like any others
+            columns = np.array([part for part in parts if part is not None], dtype=np.float64)
+            rows = np.ascontiguousarray(columns.reshape(-1, FIELDS[key].length).T)
+            measured = np.array([part is not None for part in parts], dtype=bool)
+            self._vectors[key] = rows, measured
+        return self._vectors[key]
+
+    def _parts(self, origin: str, key: str) -> list[Any]:
+        return [None if one is None else one.get(key) for one in self._columns[origin]]
+
+    def _document(self, metric: Metric) -> tuple[Floats, Flags]:
+        parts = self._parts(metric.origin, metric.key)
         values = [math.nan if part is None else from_wire(part) for part in parts]
         measured = [part is not None for part in parts]
         return np.array(values, dtype=np.float64), np.array(measured, dtype=bool)

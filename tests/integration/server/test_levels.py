@@ -11,7 +11,13 @@ from sqlalchemy import select, update
 from fade_server.queries import runs as run_queries
 from fade_server.queries.levels import WRITTEN
 from fade_server.services.downsample import Floats, envelope, thin
-from fade_server.services.levels import bucket_steps, build_levels, level_for, runs_behind
+from fade_server.services.levels import (
+    block_steps,
+    bucket_steps,
+    build_levels,
+    level_for,
+    runs_behind,
+)
 from fade_server.services.metrics import parse_metrics
 from fade_server.services.points import Curves, read_points
 from fade_server.tables import levels
@@ -20,6 +26,7 @@ from tests.integration.server.api import Api
 
 METRICS = ("loss", "sign_ratio", "extra/x", "adv_quantiles/0.5", "schedule/alpha", "schedule/h_hat")
 LAST = 400_000
+BLOCK = block_steps(1)
 ODD: list[float | str] = ["NaN", "Infinity", "-Infinity"]
 
 
@@ -43,7 +50,7 @@ def long(api: Api) -> str:
     return "levels"
 
 
-STEP = st.integers(0, LAST) | st.integers(0, LAST // 4096).map(lambda block: block * 4096)
+STEP = st.integers(0, LAST) | st.integers(0, LAST // BLOCK).map(lambda block: block * BLOCK)
 
 
 @settings(max_examples=15)
@@ -72,10 +79,10 @@ def test_a_chart_of_a_long_run_needs_hardly_any_of_its_rows(api: Api) -> None:
 
 def test_a_late_step_shows_at_once_and_its_blocks_are_written_again(api: Api) -> None:
     api.open_run("late")
-    _send(api, "late", list(range(0, 3 * 4096 + 1, 2)))
+    _send(api, "late", list(range(0, 3 * BLOCK + 1, 2)))
     build_all(api, "late")
     assert _blocks(api, "late") == [0, 1, 2]
-    api.send("late", [5001], columns={"loss": [777.0]})
+    api.send("late", [BLOCK + 905], columns={"loss": [777.0]})
     assert _blocks(api, "late") == [0]
     assert 777.0 in api.series("late", "loss", points=8)["loss"]["value"]
     assert runs_behind(api.context) == ["late"]
@@ -83,30 +90,30 @@ def test_a_late_step_shows_at_once_and_its_blocks_are_written_again(api: Api) ->
     assert runs_behind(api.context) == []
     assert _blocks(api, "late") == [0, 1, 2]
     assert 777.0 in api.series("late", "loss", points=8)["loss"]["value"]
-    _agrees(api, "late", 0, 3 * 4096, 50)
+    _agrees(api, "late", 0, 3 * BLOCK, 50)
 
 
 def test_a_new_attempt_replaces_what_it_supersedes(api: Api) -> None:
     api.open_run("again")
-    _send(api, "again", list(range(0, 6 * 4096, 3)))
+    _send(api, "again", list(range(0, 6 * BLOCK, 3)))
     build_all(api, "again")
     assert _blocks(api, "again") == [0, 1, 2, 3, 4]
     api.open_run("again", "a2")
-    _send(api, "again", list(range(9000, 7 * 4096, 2)), attempt=2, low=5.0)
+    _send(api, "again", list(range(2 * BLOCK + 808, 7 * BLOCK, 2)), attempt=2, low=5.0)
     build_all(api, "again")
     assert _blocks(api, "again") == [0, 1, 2, 3, 4, 5]
-    for first, last, points in [(0, 30_000, 40), (8000, 10_000, 100), (9000, 30_000, 8)]:
+    for first, last, points in [(0, 8 * BLOCK, 40), (2000, 3000, 100), (2856, 8 * BLOCK, 8)]:
         _agrees(api, "again", first, last, points)
-    newer = api.series("again", "extra/x", points=64, **{"from": 9000})["extra/x"]["value"]
+    newer = api.series("again", "extra/x", points=64, **{"from": 2856})["extra/x"]["value"]
     assert min(map(float, newer)) >= 5.0
 
 
 def test_steps_far_apart_cost_no_empty_blocks(api: Api) -> None:
     api.open_run("far")
     far = 2**52
-    _send(api, "far", [*range(4200), far, far + 5000])
+    _send(api, "far", [*range(BLOCK + 100), far, far + 5000])
     build_all(api, "far")
-    assert _blocks(api, "far") == [0, 1, far // 4096]
+    assert _blocks(api, "far") == [0, 1, far // BLOCK]
     _agrees(api, "far", 0, far + 5000, 8)
     _agrees(api, "far", 10, far, 100)
 

@@ -79,6 +79,20 @@ def test_weights_that_were_stored_before_0002_are_whole_batches(engine: Engine) 
         assert connection.scalar(text("SELECT group_size FROM weights")) == 2
 
 
+def test_levels_in_the_longer_blocks_of_0003_are_left_to_be_written_anew(engine: Engine) -> None:
+    config = alembic_config(engine)
+    command.upgrade(config, "0003")
+    level = {"run_pk": 1, "level": 1, "metric": "loss", "block": 0, "data": bytes(16)}
+    with engine.begin() as connection:
+        for table, row in {"runs": RUN, "levels": level}.items():
+            names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
+            connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({marks})"), row)
+    upgrade_engine(engine)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM levels")) == 0
+        assert connection.scalar(text("SELECT count(*) FROM runs")) == 1
+
+
 def test_an_empty_database_is_named_with_the_cure(make_database: MakeDatabase) -> None:
     url = make_database()
     assert "run: fadewatch db upgrade" in str(schema_problem(url))

@@ -35,5 +35,5 @@ def test_a_plan_reads_few_rows_and_few_blocks_at_any_length(a: int, b: int, poin
         if one.level
     )
     rows = sum(one.high - one.low + 1 for one in pieces if not one.level)
-    assert blocks <= 16 * points / 2 / 256 + 64 * 11
-    assert rows <= max(16 * points / 2, 2 * bucket_steps(1) + block_steps(1))
+    assert blocks <= 16 * points / 4 / 64 + 64 * 11
+    assert rows <= max(16 * points / 4, 2 * bucket_steps(1) + block_steps(1))
