@@ -126,6 +126,11 @@ _CHANGED_ATTEMPT = update(attempts).where(_THIS_ATTEMPT)
 _FIRST_AFTER = select(func.min(attempts.c.first_step)).where(
     attempts.c.run_pk == bindparam("pk"), attempts.c.ordinal > bindparam("ordinal_")
 )
+_PARTS = (
+    select(attempts.c.ordinal, attempts.c.first_step, attempts.c.last_step)
+    .where(attempts.c.run_pk == bindparam("pk"), attempts.c.first_step.is_not(None))
+    .order_by(attempts.c.ordinal.desc())
+)
 
 
 def find_run(session: Session, run_id: str, *, lock: bool = False) -> RunRow | None:
@@ -291,13 +296,8 @@ def shown_parts(session: Session, pk: int, low: int, high: int) -> list[tuple[in
     Returns:
         Ordinal, first and last step of each; the parts do not overlap, the first comes first.
     """
-    statement = (
-        select(attempts.c.ordinal, attempts.c.first_step, attempts.c.last_step)
-        .where(attempts.c.run_pk == pk, attempts.c.first_step.is_not(None))
-        .order_by(attempts.c.ordinal.desc())
-    )
     parts = []
-    for ordinal, first, last in session.execute(statement):
+    for ordinal, first, last in session.execute(_PARTS, {"pk": pk}).all():
         part = ordinal, max(first, low), min(last, high)
         if part[1] <= part[2]:
             parts.append(part)

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import fields
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Row, and_, or_, select, update
+from sqlalchemy import Row, Select, and_, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from fade_core.scheduler import Schedule
@@ -139,18 +140,23 @@ def read_schedule_columns(
     session: Session, pk: int, names: Sequence[str], low: int, high: int
 ) -> list[Sequence[Any]]:
     """Return the named columns of the computed schedules for steps in [low, high]."""
-    statement = (
+    place = {"pk": pk, "low": low, "high": high}
+    rows = session.execute(_computed(tuple(names)), place).all()
+    return list(zip(*rows, strict=True)) if rows else [() for _ in names]
+
+
+@lru_cache(maxsize=64)
+def _computed(names: tuple[str, ...]) -> Select[Any]:
+    return (
         select(*(schedules.c[name] for name in names))
         .where(
-            schedules.c.run_pk == pk,
+            schedules.c.run_pk == bindparam("pk"),
             schedules.c.event == "computed",
             ~schedules.c.superseded,
-            schedules.c.step.between(low, high),
+            schedules.c.step.between(bindparam("low"), bindparam("high")),
         )
         .order_by(schedules.c.step, schedules.c.id)
     )
-    rows = session.execute(statement).all()
-    return list(zip(*rows, strict=True)) if rows else [() for _ in names]
 
 
 def _schedule(row: Row[Any]) -> Schedule:

@@ -1,9 +1,10 @@
 """Step records and raw weights. Rows travel as mappings and tuples, never as objects."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import Select, and_, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from fade_core.records import SCALARS
@@ -100,18 +101,24 @@ def read_columns(
     Returns:
         One sequence a name, in order of steps; all empty when there are no steps.
     """
-    statement = (
+    place = {"pk": pk, "attempts": list(attempts), "low": low, "high": high}
+    rows = session.execute(_shown(tuple(names)), place).all()
+    return list(zip(*rows, strict=True)) if rows else [() for _ in names]
+
+
+@lru_cache(maxsize=256)
+def _shown(names: tuple[str, ...]) -> Select[Any]:
+    """Return what reads these columns, built once: a page asks for the same ones every second."""
+    return (
         select(*(steps.c[name] for name in names))
         .where(
-            steps.c.run_pk == pk,
-            steps.c.attempt.in_(attempts),
-            steps.c.step.between(low, high),
+            steps.c.run_pk == bindparam("pk"),
+            steps.c.attempt.in_(bindparam("attempts", expanding=True)),
+            steps.c.step.between(bindparam("low"), bindparam("high")),
             ~steps.c.superseded,
         )
         .order_by(steps.c.step)
     )
-    rows = session.execute(statement).all()
-    return list(zip(*rows, strict=True)) if rows else [() for _ in names]
 
 
 def read_rows(

@@ -13,7 +13,7 @@ from fade_server.routes.bodies import get_context
 from fade_server.services.context import Context
 
 
-def caller_of(request: Request) -> Caller:
+async def caller_of(request: Request) -> Caller:
     """Return who calls; without a gate in front, somebody who may do everything."""
     caller = getattr(request.state, "caller", None)
     return caller if isinstance(caller, Caller) else Caller("")

@@ -18,7 +18,11 @@ def get_context(request: Request) -> Context:
     return cast(Context, request.app.state.context)
 
 
-ContextDep = Annotated[Context, Depends(get_context)]
+async def _context(request: Request) -> Context:
+    return get_context(request)  # a plain function would cost every request a turn of a thread
+
+
+ContextDep = Annotated[Context, Depends(_context)]
 
 
 async def read_body(request: Request) -> tuple[bytes, str]:

@@ -25,7 +25,7 @@ BINARY = "application/octet-stream"
 Step = Annotated[int, Query(ge=0, le=MAX_STEP)]
 
 
-def series_query(
+async def series_query(
     run: RunPath,
     metrics: Annotated[str, Query(min_length=1, examples=["accuracy,loss,mass_by_difficulty/3"])],
     first: Annotated[Step, Query(alias="from")] = 0,
@@ -104,9 +104,15 @@ def _answer(
     form: Callable[[SeriesOfRun], bytes],
     media_type: str,
 ) -> Response:
-    present = tag_of(series.revision_of_run(context, query.run_id), query, media_type)
-    if known := unchanged(request, present):
-        return known
-    found = series.read_series(context, query)
-    headers = {"ETag": tag_of(found.revision, query, media_type), "Cache-Control": "no-cache"}
+    tag = ""
+
+    def is_news(revision: str) -> bool:
+        nonlocal tag
+        tag = tag_of(revision, query, media_type)
+        return unchanged(request, tag) is None
+
+    found = series.read_series(context, query, is_news)
+    if found is None:
+        return Response(status_code=304, headers={"ETag": tag})
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
     return Response(form(found), headers=headers, media_type=media_type)

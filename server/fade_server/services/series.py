@@ -1,6 +1,7 @@
 """Metrics over steps, downsampled, as JSON or as binary columns for a browser."""
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,26 +46,22 @@ class SeriesOfRun:
     run_id: str
     attempt: int
     last_step: int | None
-    revision: str
     series: Curves
 
 
-def revision_of_run(context: Context, run_id: str) -> str:
-    """Return a text that changes whenever something in the run changes.
-
-    Raises:
-        NotFoundError: There is no such run.
-    """
-    with context.store.read() as session:
-        return _revision(_find(session, run_id))
-
-
-def read_series(context: Context, query: SeriesQuery) -> SeriesOfRun:
+def read_series(
+    context: Context, query: SeriesQuery, is_news: Callable[[str], bool] = lambda _: True
+) -> SeriesOfRun | None:
     """Return the metrics of a run; superseded steps are not in them.
 
     Args:
         context: The service's parts.
         query: What is asked for.
+        is_news: Given a text that changes whenever something in the run changes, says whether
+            the answer is wanted.
+
+    Returns:
+        The metrics; None where they are no news.
 
     Raises:
         NotFoundError: There is no such run.
@@ -72,10 +69,12 @@ def read_series(context: Context, query: SeriesQuery) -> SeriesOfRun:
     """
     with context.store.read() as session:
         run = _find(session, query.run_id)
+        if not is_news(f"{run.created_at}-{run.revision}"):
+            return None
         metrics = parse_metrics(query.metrics, run.metrics)
         curves = read_curves(session, run, metrics, query.first, query.last, query.points)
     series = {name: envelope(*curve, query.points) for name, curve in curves.items()}
-    return SeriesOfRun(run.id, run.attempt, run.last_step, _revision(run), series)
+    return SeriesOfRun(run.id, run.attempt, run.last_step, series)
 
 
 def series_json(found: SeriesOfRun) -> bytes:
@@ -121,10 +120,6 @@ def _find(session: Session, run_id: str) -> RunRow:
     if run is None:
         raise NotFoundError(f'there is no run "{run_id}"')
     return run
-
-
-def _revision(run: RunRow) -> str:
-    return f"{run.created_at}-{run.revision}"
 
 
 def _wire(values: Floats) -> Any:
