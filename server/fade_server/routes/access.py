@@ -9,7 +9,7 @@ from fastapi import Depends, Request, params
 from fade_server.access import AccessScope, Caller
 from fade_server.errors import ForbiddenError, NotFoundError
 from fade_server.queries import runs as run_queries
-from fade_server.routes.bodies import get_context
+from fade_server.routes.bodies import ContextDep
 from fade_server.services.context import Context
 
 
@@ -55,7 +55,7 @@ class Needs:
     def __init__(self, scopes: tuple[AccessScope, ...]) -> None:
         self.scopes = scopes
 
-    async def __call__(self, request: Request, caller: CallerDep) -> None:
+    async def __call__(self, request: Request, caller: CallerDep, context: ContextDep) -> None:
         """Refuse callers that may not.
 
         Raises:
@@ -71,7 +71,7 @@ class Needs:
         for name, owner in OWNERS.items():
             in_path = [request.path_params[name]] if name in request.path_params else []
             for value in in_path + request.query_params.getlist(name):
-                project = await anyio.to_thread.run_sync(owner, get_context(request), value)
+                project = await anyio.to_thread.run_sync(owner, context, value)
                 if project is None or not caller.sees(project):
                     raise NotFoundError(f'there is no {name} "{value}"')
 

@@ -13,16 +13,13 @@ from fade_server.routes.problems import problem_response
 from fade_server.services.context import Context
 
 
-def get_context(request: Request) -> Context:
+# What waits for nothing is `async`: FastAPI would send a plain function through a thread.
+async def get_context(request: Request) -> Context:
     """Return the service's parts, which ``create_app`` put on the application."""
     return cast(Context, request.app.state.context)
 
 
-async def _context(request: Request) -> Context:
-    return get_context(request)  # a plain function would cost every request a turn of a thread
-
-
-ContextDep = Annotated[Context, Depends(_context)]
+ContextDep = Annotated[Context, Depends(get_context)]
 
 
 async def read_body(request: Request) -> tuple[bytes, str]:

@@ -104,15 +104,20 @@ def _answer(
     form: Callable[[SeriesOfRun], bytes],
     media_type: str,
 ) -> Response:
-    tag = ""
+    tag, body, known = "", None, None
 
     def is_news(revision: str) -> bool:
-        nonlocal tag
+        nonlocal tag, body, known
         tag = tag_of(revision, query, media_type)
-        return unchanged(request, tag) is None
+        known = unchanged(request, tag)
+        body = context.answers.get(tag)
+        return known is None and body is None
 
     found = series.read_series(context, query, is_news)
-    if found is None:
-        return Response(status_code=304, headers={"ETag": tag})
+    if known:
+        return known
+    if found is not None:
+        body = form(found)
+        context.answers.keep(tag, body)
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
-    return Response(form(found), headers=headers, media_type=media_type)
+    return Response(body, headers=headers, media_type=media_type)

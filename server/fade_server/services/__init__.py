@@ -14,6 +14,7 @@
 ``series``      metrics over steps
 ``points``      metrics from the rows of the store
 ``levels``      metrics of long runs, without their rows
+``answers``     charts that were asked for lately
 ``downsample``  fewer points with the same envelope
 ``retention``   what is kept for how long, and the deletion of the rest
 ``weights``     raw advantage weights of one step

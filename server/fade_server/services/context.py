@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fade_server.queries.engine import Store
+from fade_server.services.answers import Answers
 from fade_server.services.background import Background, Following
 from fade_server.services.notifier import Notifier
 from fade_server.services.telemetry import Telemetry
@@ -22,6 +23,7 @@ class Context:
         clock: Seconds since the epoch, UTC.
         background: Told of every change of a run; its jobs follow later.
         telemetry: Counts what happens.
+        answers: Charts that were asked for lately.
         ending: Set when the process has been asked to end.
     """
 
@@ -31,4 +33,5 @@ class Context:
     clock: Callable[[], float]
     background: Following = field(default_factory=Background)
     telemetry: Telemetry = field(default_factory=Telemetry)
+    answers: Answers = field(default_factory=Answers)
     ending: threading.Event = field(default_factory=threading.Event)

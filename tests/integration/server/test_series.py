@@ -71,6 +71,15 @@ def test_a_series_is_sent_again_only_after_a_change(api: Api, form: str) -> None
     assert api.get(path, params=query, headers=known).status_code == 200
 
 
+def test_who_asks_next_gets_the_same_until_there_is_more(api: Api) -> None:
+    api.open_run("asked-twice")
+    api.send("asked-twice", [0], columns={"loss": [1.5]})
+    first, second = (api.series("asked-twice", "loss")["loss"] for _ in range(2))
+    assert first == second == {"step": [0], "value": [1.5]}
+    api.send("asked-twice", [1], columns={"loss": [2.5]})
+    assert api.series("asked-twice", "loss")["loss"] == {"step": [0, 1], "value": [1.5, 2.5]}
+
+
 def test_near_misses_are_named(api: Api, long: str) -> None:
     for name, hint in [
         ("los", '"loss"'),
