@@ -43,7 +43,7 @@ def split_nonfinite(
     finite = dict(columns)
     for name, values in columns.items():
         # A sum is finite only when every term is; one that overflows only costs the search.
-        if math.isfinite(sum(value for value in values if value is not None)):
+        if math.isfinite(sum(filter(None, values))):
             continue
         finite[name] = list(values)
         for index, value in enumerate(values):
