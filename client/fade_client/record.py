@@ -8,9 +8,6 @@ from collections.abc import Mapping
 from operator import countOf
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fade_client import values
 from fade_client.frames import Array, StepFrame
 from fade_client.values import Drop
@@ -51,7 +48,7 @@ def step_frame(
         floats = _without_impossible(floats, drop)
     rewards_PG, weights_PG = _arrays(rewards, advantages, drop)
     if rewards_PG is not None and "accuracy" not in floats:
-        accuracy = values.mean_solve_rate(rewards_PG)
+        accuracy = values.mean_solve_rate(rewards_PG.values())
         if not math.isnan(accuracy):
             floats = floats | {"accuracy": accuracy}
     return StepFrame(
@@ -60,8 +57,8 @@ def step_frame(
         floats,
         vectors,
         {} if pass_at_k is None else values.clean_pass_at_k(pass_at_k, drop),
-        None if rewards_PG is None else Array.of(rewards_PG),
-        None if weights_PG is None else Array.of(weights_PG),
+        rewards_PG,
+        weights_PG,
     )
 
 
@@ -80,9 +77,7 @@ def _without_impossible(floats: dict[str, float], drop: Drop) -> dict[str, float
     return possible
 
 
-def _arrays(
-    rewards_PG: Any, advantages_PG: Any, drop: Drop
-) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
+def _arrays(rewards_PG: Any, advantages_PG: Any, drop: Drop) -> tuple[Array | None, Array | None]:
     rewards = _array("rewards", rewards_PG, drop)
     weights = _array("advantages", advantages_PG, drop)
     if weights is not None and (rewards is None or rewards.shape != weights.shape):
@@ -92,13 +87,11 @@ def _arrays(
     return rewards, weights
 
 
-def _array(
-    name: str, values_PG: Any, drop: Drop
-) -> NDArray[np.float64] | NDArray[np.float32] | None:
-    if values_PG is None:
-        return None
+def _array(name: str, values_PG: Any, drop: Drop) -> Array | None:
+    if values_PG is None or type(values_PG) is Array:
+        return values_PG
     try:
-        return values.grouped(values_PG)
+        return Array.of(values.grouped(values_PG))
     except Exception as error:  # noqa: BLE001 - a foreign array may raise anything
         drop(name, f"{name} must be [P, G] numbers: {values.describe(error)}")
         return None

@@ -3,6 +3,7 @@
 import weakref
 from collections.abc import Callable
 from functools import partial
+from math import nan
 from threading import RLock
 from time import time as now
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from msgspec import structs
 
 from fade_client.device import MAX_WAITING, Copier, Later, has_any
-from fade_client.frames import pack
+from fade_client.frames import Array, StepFrame, pack
 from fade_client.ledger import Ledger
 from fade_client.record import observed, step_frame
 from fade_client.schedule import LocalScheduler
@@ -25,7 +26,7 @@ class Recorder:
 
     Attributes:
         lock: Held by whoever calls a method here, except ``catch_up``; the spool's own.
-        append: Writes a step of named numbers alone; see ``SpoolWriter.append_numbers``.
+        append: Writes a step of numbers; see ``SpoolWriter.append_numbers``.
         on_batch: Called when a batch of steps is written.
         later: What waits for a device, and every step behind it; None before there was one.
 
@@ -59,6 +60,8 @@ class Recorder:
             override_version: Where the step is the first with another override; else -1.
         """
         if self.later is None:
+            if self._record_packed(step, scalars, arrays, override_version):
+                return
             if not (has_any(scalars) or has_any(arrays)):
                 self._write(step, now(), scalars, arrays, override_version)
                 return
@@ -94,6 +97,20 @@ class Recorder:
     def renew_after_fork(self) -> None:
         """In a forked child: nothing waits, and no vanished thread holds a lock."""
         self.lock, self.later = RLock(), None
+
+    def _record_packed(
+        self, step: int, scalars: dict[str, Any], arrays: dict[str, Any], override_version: int
+    ) -> bool:
+        # An adapter has packed its arrays and knows their accuracy: there is nothing to look into.
+        rewards, advantages = arrays["rewards"], arrays["advantages"]
+        if not type(rewards) is type(advantages) is Array or arrays["pass_at_k"] is not None:
+            return False
+        accuracy, entropy = scalars.get("accuracy", nan), scalars.get("entropy", nan)
+        frame = StepFrame(step, now(), scalars, {}, {}, rewards, advantages, override_version)
+        kept = None if accuracy != accuracy else self.append(frame, scalars, accuracy, entropy)
+        if kept is not None:
+            self.settle(step, accuracy, entropy, kept=kept)
+        return kept is not None
 
     def _write(
         self,

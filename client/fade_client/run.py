@@ -125,7 +125,7 @@ class Run:
                 kept = None
                 is_plain = rewards is advantages is pass_at_k is self._handed_out is None
                 if is_plain and self._recorder.later is None:
-                    kept = self._append(number, now(), given, accuracy, entropy)
+                    kept = self._append((number, now(), given), given, accuracy, entropy)
                 if kept:
                     # What ``settle`` does of a step that was written, without the call.
                     self._ledger.logged = logged = self._ledger.logged + 1

@@ -13,7 +13,7 @@ from zlib import crc32
 import msgspec
 
 from fade_client.errors import SpoolError
-from fade_client.frames import Header, encode, pack, prefix, read_frames
+from fade_client.frames import Header, Numbers, StepFrame, encode, pack, prefix, read_frames
 
 SUFFIX = ".spool"
 
@@ -74,17 +74,16 @@ class SpoolWriter:
         return written == len(packed) or self._cut(written)
 
     def append_numbers(
-        self, step: int, time: float, values: dict[str, Any], accuracy: Any, entropy: Any
+        self, step: StepFrame | Numbers, values: dict[str, Any], accuracy: Any, entropy: Any
     ) -> bool | None:
-        """Append the step of named numbers alone, or return None for one that is not as simple.
+        """Append a step whose values are numbers, or return None for one that is not as simple.
 
         What a log call costs is spent here, so all values are looked at at once, and one by one
         only when they are read.
 
         Args:
-            step: Its index.
-            time: Seconds since the epoch.
-            values: By name, anything.
+            step: What to append.
+            values: Its values by name, anything.
             accuracy: The value of that name, ``nan`` where there is none.
             entropy: Likewise.
         """
@@ -97,7 +96,7 @@ class SpoolWriter:
                 return None
             if not (0.0 <= entropy < inf or entropy != entropy):
                 return None
-            payload = encode((step, time, values))
+            payload = encode(step)
         except Exception:  # noqa: BLE001 - a foreign number may raise anything
             return None
         packed = prefix(len(payload), crc32(payload)) + payload

@@ -56,7 +56,8 @@ class Session:
             return
         for name, given in numbers.items():
             several = given if isinstance(given, list) else [given]
-            self._numbers.setdefault(name, []).extend(float(number) for number in several)
+            known = self._numbers.get(name)
+            self._numbers[name] = several if known is None else known + several
 
     def has(self, name: str) -> bool:
         """Say whether the batch in progress has a value of that name."""

@@ -41,7 +41,7 @@ class SwiftAttachment(Attachment):
 
     def place(self, output: Any, replacement: Any, _advantages_N: list[float]) -> None:
         """Put the advantages where the trainer takes them from: here for all ranks at once."""
-        output["advantages"] = replacement.to(output["advantages"])
+        output["advantages"] = replacement
 
     def own_advantages(self, _rewards: Rewards, output: Any) -> list[float]:
         """Return ms-swift's advantages of the whole batch."""

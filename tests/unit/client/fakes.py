@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+import fade_client
 from fade_client import opening, options
 from fade_client.run import Run
 
@@ -180,3 +181,12 @@ def open_run(
     directory: Path, network: FakeNetwork, *, interval_s: float = 0.01, **changes: Any
 ) -> Run:
     return opening.open_run(resolved(directory, **changes), network.client, interval_s)
+
+
+def local(directory: Path, **changes: Any) -> Run:
+    return open_run(directory, FakeNetwork(), mode="local", **changes)
+
+
+def rows(run: Run) -> list[dict[str, Any]]:
+    assert run.path is not None
+    return fade_client.read_run(run.path)[1]

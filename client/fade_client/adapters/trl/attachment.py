@@ -33,6 +33,8 @@ STEERS = ("control", "local")
 PAUSE_S = 0.5
 """How often a training that waits for an alert to be acknowledged looks again."""
 
+_ONLY_LOGGED = ("loss", "grad_norm", "learning_rate")
+
 ELSEWHERE = "asked for by an alert; the log of rank 0 says which"
 
 
@@ -67,6 +69,9 @@ class Attachment:
     _session: Session | None = None
     _tap: MetricTap | None = None
     _captured: Any = None
+    _rank: int = 0
+    _device: Any = "cpu"
+    _micro_steps: int = 1
     _batches: int = 0
     _read_at: int = -1
     _orders: Orders = field(default_factory=Orders)
@@ -89,6 +94,9 @@ class Attachment:
         # What an earlier training in this process left in TRL's lists is of no batch.
         self._tap.sweep()
         self._batches = 0
+        self._micro_steps = micro_steps(self.trainer)
+        accelerator = self.trainer.accelerator
+        self._rank, self._device = accelerator.process_index, accelerator.device
         if saved is not None and resumes:
             try:
                 self.run.load_state_dict(dict(saved))
@@ -108,8 +116,8 @@ class Attachment:
         """Take what only the log has, and record the batch if it is done."""
         if self._session is None or "loss" not in logs:
             return
-        own = {key: logs[key] for key in ("loss", "grad_norm", "learning_rate") if key in logs}
-        self._guarded(lambda session: session.add(self.vocabulary.translate(own)))
+        own = {self.vocabulary.fields[key]: logs[key] for key in _ONLY_LOGGED if key in logs}
+        self._guarded(lambda session: session.add(own))
         self._record_if_complete()
 
     def train_ended(self, status: str = "finished") -> None:
@@ -132,7 +140,8 @@ class Attachment:
 
     def rewards_calculated(self, per_function_NF: Any) -> None:
         """Keep the gathered rewards of the batch in progress."""
-        self._captured = per_function_NF.detach().clone()
+        # Not copied: no TRL from 0.19 to 1.16 changes them afterwards.
+        self._captured = per_function_NF
 
     def generate(self, generate: Callable[[Any], Any], inputs: Any) -> Any:
         """Run TRL's generation and scoring, and see to the advantages of its output."""
@@ -166,7 +175,7 @@ class Attachment:
         schedule = run.schedule
         numbers = (schedule.alpha, schedule.delta, float(schedule.version))
         # On every rank, whatever happened before: a rank that skips it would stall the others.
-        alpha, delta, _ = ranks.share(numbers, self.trainer.accelerator.device)
+        alpha, delta, _ = ranks.share(numbers, self._device)
         return alpha, delta
 
     def take_orders(self) -> Orders:
@@ -180,7 +189,7 @@ class Attachment:
             orders = run.orders()
             numbers = (bool(orders.checkpoint), bool(orders.stop), bool(orders.pause))
             # In step on every rank, in a pause too: none may wait for another for long.
-            saves, ends, waits = ranks.share(numbers, self.trainer.accelerator.device)
+            saves, ends, waits = ranks.share(numbers, self._device)
             checkpoint = checkpoint or orders.checkpoint or (ELSEWHERE if saves else "")
             stop = stop or orders.stop or (ELSEWHERE if ends else "")
             if stop or not waits:
@@ -200,7 +209,7 @@ class Attachment:
         if self.used is None:
             advantages_N = self.own_advantages(rewards, output)
         else:
-            replacement = rewards.fade(*self.used)
+            replacement = output["advantages"].new_tensor(rewards.fade(*self.used))
             advantages_N = replacement.tolist()
             self.place(output, replacement, advantages_N)
         self._show(pair, advantages_N)
@@ -221,12 +230,11 @@ class Attachment:
 
         Args:
             output: What the trainer's scoring returned.
-            replacement: ``[N]``, a tensor.
+            replacement: ``[N]``, a tensor like the trainer's own.
             advantages_N: The same as numbers.
         """
-        local = output["advantages"]
-        start = self.trainer.accelerator.process_index * len(local)
-        output["advantages"] = replacement[start : start + len(local)].to(local)
+        count = output["advantages"].numel()
+        output["advantages"] = replacement[self._rank * count : (self._rank + 1) * count]
         logged = self._logged_advantages()
         if logged is not None:
             # The completions table must show what was used.
@@ -276,7 +284,7 @@ class Attachment:
             log.info("unknown to fadewatch, kept as extra series: %s", ", ".join(tap.unknown))
 
     def _record_if_complete(self) -> None:
-        if self.trainer._step % micro_steps(self.trainer) == 0:
+        if self.trainer._step % self._micro_steps == 0:
             self._guarded(lambda session: session.flush())
 
     def _guarded(self, act: Callable[[Session], None]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from fade_client.adapters.coverage import OUTCOME, WEIGHTS, Coverage
 from fade_client.adapters.signals import Vocabulary
 
+_NUMBER = (int, float)
 _CLIPPED = ("clip_fraction_high", "clip_fraction_low")
 
 
@@ -33,15 +34,15 @@ class MetricTap:
         """Return the new values by their names in the record; TRL's lists stay as they are."""
         found: dict[str, list[float]] = {}
         for key, numbers in self._trainer._metrics["train"].items():
+            name = self._names[key] if key in self._names else self._learn(key)
+            if name is None:
+                continue
             # Logging drops the lists and starts new ones; holding the old one tells them apart.
             before, count = self._seen.get(key, (numbers, 0))
             start = count if before is numbers else 0
-            if start == len(numbers):
-                continue
-            self._seen[key] = (numbers, len(numbers))
-            name = self._names[key] if key in self._names else self._learn(key)
-            if name is not None:
-                found[name] = [each for each in numbers[start:] if isinstance(each, int | float)]
+            if start < len(numbers):
+                self._seen[key] = (numbers, len(numbers))
+                found[name] = [each for each in numbers[start:] if isinstance(each, _NUMBER)]
         return found
 
     def _learn(self, key: str) -> str | None:

@@ -1,8 +1,10 @@
 """The gathered rewards of a TRL rollout batch, and FADE's advantages of them.
 
 Shapes: ``F`` reward functions; ``P`` prompts, ``G`` rollouts of each; ``N = P G``, all ranks
-together. Only methods of the tensors are used, so that this imports no torch, and in the order
-in which TRL uses them, so that alpha = delta = 1 gives TRL's own advantages to the last bit.
+together. Only methods of the tensors are used, so that this imports no torch. The means are
+TRL's own calls, so that alpha = delta = 1 gives TRL's own advantages to the last bit; the rest is
+done on plain numbers, because after a training step the caches hold nothing of torch or numpy, and
+of the few numbers that a batch has each of their calls would cost more than the whole list.
 """
 
 import difflib
@@ -10,14 +12,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fade_client.errors import ConfigError
+from fade_client.frames import Array
 
-Floats = NDArray[np.float32]
+Rows = list[list[float]]
 
 _WORDS = ("accuracy", "correct")
 
@@ -48,9 +49,9 @@ class Rewards:
             index: Column of the accuracy reward, or None.
         """
         columns = per_function_NF.shape[1]
-        if columns == 1 and float(weights_F[0]) == 1.0:
+        if columns == 1 and weights_F.tolist() == [1.0]:
             # One reward of weight 1 is its own sum, and a dozen small operations less.
-            only_PG = per_function_NF.reshape(-1, group_size)
+            only_PG = per_function_NF.view(-1, group_size)
             return cls(only_PG, None if index is None else only_PG)
         weights = weights_F.to(per_function_NF.device).unsqueeze(0)
         total = (per_function_NF * weights).nansum(dim=1)
@@ -64,7 +65,7 @@ class Rewards:
         """Why FADE's advantages of this batch are undefined, or None."""
         if self._solved is None:
             return "no reward function is known to be the accuracy; name it: accuracy_reward=..."
-        known = self._solved if _is_known(self._solved) else [x for x in self._solved if x == x]
+        known = [each for group in self._solved for each in group if each == each]
         if not known:
             return "the accuracy reward is None for every completion"
         low, high = min(known), max(known)
@@ -75,7 +76,7 @@ class Rewards:
             "as {-1, +1} to {0, 1}, or name the reward that is an accuracy: accuracy_reward=..."
         )
 
-    def fade(self, alpha: float, delta: float) -> Any:
+    def fade(self, alpha: float, delta: float) -> list[float]:
         """Return FADE's advantage of each rollout, ``[N]``; see ``fade_core.advantages.fade``.
 
         The lead factor follows the accuracy, the sign and size TRL's weighted sum, so that a
@@ -85,38 +86,30 @@ class Rewards:
             alpha: Difficulty focus, >= 1.
             delta: Sign balance, > 0.
         """
-        assert self.solved_PG is not None, "look at problem first"
-        mean_P1 = self.total_PG.nanmean(dim=1, keepdim=True)
-        weights = self.total_PG - mean_P1
-        if delta != 1.0:
-            weights = weights.where(weights >= 0.0, weights / delta)
-        if alpha != 1.0:
-            is_one = self.solved_PG is self.total_PG
-            rate_P1 = mean_P1 if is_one else self.solved_PG.nanmean(dim=1, keepdim=True)
-            # A group without any accuracy is weighed as GRPO does.
-            lead_P1 = (1.0 - rate_P1).clamp(min=0.0) ** (alpha - 1.0)
-            weights = lead_P1.nan_to_num(nan=1.0) * weights
-        return weights.nan_to_num(nan=0.0).reshape(-1)
+        assert self._solved is not None, "look at problem first"
+        centred_PG = self.total_PG - self.total_PG.nanmean(dim=1, keepdim=True)
+        weights: list[float] = []
+        for solved, centred in zip(self._solved, centred_PG.tolist(), strict=True):
+            lead = _lead(solved, alpha)
+            weights += [_weight(each, lead, delta) for each in centred]
+        return weights
 
     def fields(self) -> dict[str, float | None]:
         """Return what a record cannot compute from the accuracy, because it is not all."""
-        total, solved = self._total, self._solved
-        if solved is not None and _is_known(solved) and total == solved:
-            return {} if self.problem else {"accuracy": sum(solved) / len(solved)}
-        known = np.array([each for each in total if math.isfinite(each)])
-        if not known.size:
-            return {}
-        fields: dict[str, float | None] = {
-            "reward_mean": float(known.mean()),
-            "reward_std": float(known.std()),
-            "zero_variance_fraction": self._share_of_equal_groups(),
-        }
-        if solved is not None and self.problem is None:
-            rated = [each for each in solved if each == each]
-            fields["accuracy"] = sum(rated) / len(rated)
+        fields: dict[str, float | None] = {}
+        if self._solved is not None and self.problem is None:
+            fields["accuracy"] = _mean([each for each in chain(*self._solved) if each == each])
+        if self._solved == self._total and all(map(_is_known, self._total)):
+            return fields
+        known = [each for each in chain(*self._total) if math.isfinite(each)]
+        if known:
+            mean = fields["reward_mean"] = _mean(known)
+            fields["reward_std"] = math.sqrt(_mean([(each - mean) ** 2 for each in known]))
+            equal = [group for group in self._total if all(each == group[0] for each in group)]
+            fields["zero_variance_fraction"] = len(equal) / len(self._total)
         return fields
 
-    def arrays(self, advantages_N: Sequence[float]) -> tuple[Floats | None, Floats | None]:
+    def arrays(self, advantages_N: Sequence[float]) -> tuple[Array | None, Array | None]:
         """Return the accuracies and the advantages of the groups that are known as a whole.
 
         Args:
@@ -127,38 +120,48 @@ class Rewards:
         """
         if self._solved is None:
             return None, None
-        shape = tuple(self.total_PG.shape)
-        solved = np.array(self._solved, dtype=np.float32).reshape(shape)
-        weights = np.array(advantages_N, dtype=np.float32).reshape(shape)
-        if not (_is_known(self._solved) and _is_known(self._total)):
-            unknown = np.isnan(solved) | np.isnan(self._total).reshape(shape)
-            whole = ~unknown.any(axis=1)
-            solved, weights = solved[whole], weights[whole]
-        return (solved, weights) if len(solved) else (None, None)
+        size = self.total_PG.shape[1]
+        starts = range(0, len(advantages_N), size)
+        weights = (advantages_N[start : start + size] for start in starts)
+        groups = zip(self._solved, self._total, weights, strict=True)
+        whole = [(ours, used) for ours, all_, used in groups if _is_known(ours) and _is_known(all_)]
+        if not whole:
+            return None, None
+        return Array.of_rows([one for one, _ in whole]), Array.of_rows([one for _, one in whole])
 
-    def _share_of_equal_groups(self) -> float:
-        total = np.array(self._total).reshape(tuple(self.total_PG.shape))
-        return float((total == total[:, :1]).all(axis=1).mean())
-
-    # One copy to the host, as plain numbers: of the few that a batch has, a dozen operations
-    # of numpy or torch would cost more than the record itself.
+    # One copy to the host.
     @cached_property
-    def _total(self) -> list[float]:
+    def _total(self) -> Rows:
         if self._solved is not None and self.solved_PG is self.total_PG:
             return self._solved
-        return _host(self.total_PG)
+        rows: Rows = self.total_PG.tolist()
+        return rows
 
     @cached_property
-    def _solved(self) -> list[float] | None:
-        return None if self.solved_PG is None else _host(self.solved_PG)
+    def _solved(self) -> Rows | None:
+        return None if self.solved_PG is None else self.solved_PG.tolist()
 
 
-def _host(tensor: Any) -> list[float]:
-    numbers: list[float] = tensor.reshape(-1).tolist()
-    return numbers
+def _lead(solved_G: Sequence[float], alpha: float) -> float:
+    known = [each for each in solved_G if each == each]
+    # A group without any accuracy is weighed as GRPO does.
+    rate = _mean(known) if known else 0.0
+    lead: float = max(0.0, 1.0 - rate) ** (alpha - 1.0)
+    return lead
 
 
-def _is_known(numbers: list[float]) -> bool:
+def _mean(numbers: list[float]) -> float:
+    return sum(numbers) / len(numbers)
+
+
+def _weight(centred: float, lead: float, delta: float) -> float:
+    if centred >= 0.0:
+        return lead * centred
+    # Not a number where the rollout has no reward.
+    return lead * centred / delta if centred < 0.0 else 0.0
+
+
+def _is_known(numbers: Sequence[float]) -> bool:
     # The sum is not a number where one of them is not, or both infinities are among them.
     total = sum(numbers)
     return total == total
