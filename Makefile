@@ -9,7 +9,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check lint fuzz format screenshots clean
+CORE_TESTS = fade_core tests/unit/core tests/unit/core_torch tests/golden tests/property
+
+.PHONY: demo test check lint coverage fuzz format screenshots clean
 
 demo: .venv/.demo
 	$(BIN)/fadewatch demo $(ARGS)
@@ -27,6 +29,11 @@ lint:
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Every branch of the mathematics, by the tests that need no server and no browser.
+coverage: .venv/.dev
+	$(BIN)/python -m pytest $(CORE_TESTS) --cov=fade_core --cov-branch \
+		--cov-report=term-missing:skip-covered --cov-fail-under=100 $(ARGS)
 
 # Ten thousand requests and more, on both databases; a fifth of an hour.
 fuzz: .venv/.dev

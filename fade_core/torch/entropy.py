@@ -14,10 +14,11 @@ from torch import Tensor
 
 from fade_core.errors import SettingError, ShapeError
 
-CPU_CHUNK_ELEMENTS = 2**19
-"""Most logits in work at once on a CPU: two buffers of 2 MiB. Every operation on a chunk waits for
-the slowest thread, so on a busy host few large ones cost less than many small ones, and on an
-idle one too."""
+CPU_CHUNK_ROWS = 20
+"""Most rows in work at once on a CPU: two buffers of 80 bytes times the vocabulary. Every operation
+on a chunk waits for the slowest thread, on a busy host up to a time slice, so what counts there is
+the number of operations. More rows would take more than a quarter of the memory of an entropy of
+128 rows of bfloat16 at a time."""
 
 ONE_THREAD_ELEMENTS = 2**15 - 2**6
 """Logits that a CPU always takes at once: just below the size from which torch wakes threads."""
@@ -251,11 +252,13 @@ class _Portable:
         lowest = torch.finfo(shifted_CW.dtype).min
         largest_C1 = shifted_CW.amax(dim=1, keepdim=True).clamp_(min=lowest)
         shifted_CW.sub_(largest_C1)
-        shifted_CW.mul_(1.0 / (temperature * _LOG_2)).clamp_(min=_FLOOR[shifted_CW.dtype])
+        shifted_CW.mul_(1.0 / (temperature * _LOG_2))
         torch.exp2(shifted_CW, out=exp_CW)
         sums_3C[0] = largest_C1.squeeze(1)
         torch.sum(exp_CW, dim=1, out=sums_3C[1])
-        torch.sum(exp_CW.mul_(shifted_CW), dim=1, out=sums_3C[2])
+        # A forbidden token has 0 * -inf, which is nan and is to count 0; other nan is in the sum
+        # above, too. Raising -inf to the finite range first would be one more operation.
+        torch.nansum(exp_CW.mul_(shifted_CW), dim=1, out=sums_3C[2])
 
 
 def _join(sums_3NK: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -272,8 +275,9 @@ def _join(sums_3NK: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]
 def _default_chunk(logits_V: Tensor) -> int:
     if logits_V.device.type != "cpu":
         return DEVICE_CHUNK_ELEMENTS
-    # An eighth: the buffers of a few rows stay small beside the logits, too.
-    return min(CPU_CHUNK_ELEMENTS, max(ONE_THREAD_ELEMENTS, logits_V.numel() // 8))
+    # An eighth: the buffers of a few rows stay small beside their logits, too.
+    largest = min(CPU_CHUNK_ROWS * logits_V.shape[-1], DEVICE_CHUNK_ELEMENTS)
+    return max(ONE_THREAD_ELEMENTS, min(largest, logits_V.numel() // 8))
 
 
 def _fused_kernel(device_type: str, dtype: torch.dtype) -> FusedKernel | None:

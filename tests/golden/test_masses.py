@@ -182,6 +182,28 @@ def test_alpha_three_is_for_prompts_with_the_reference_ratio_of_signal() -> None
     assert at_peak / at_half == close(golden()["signal_ratio_alpha3"])
 
 
+def test_alpha_three_breaks_even_with_grpo_at_the_reference_signal() -> None:
+    # Signal q^t over prompts whose solve rates are uniform, noise 1 / (p q) as in one group: the
+    # t at which the signal-to-noise ratio of alpha = 3 is that of GRPO, and what signal a prompt
+    # at alpha = 3's peak then has relative to one at 1/2.
+    node, share = np.polynomial.legendre.leggauss(64)
+    p, share = (1 + node) / 2, share / 2
+    weight = {a: np.array([limit_mass("power", x, alpha=a).success for x in p]) for a in (1, 3)}
+
+    def lead(t: float) -> float:
+        ratio = {
+            a: (share * w * (1 - p) ** t).sum() ** 2 / (share * w**2 / (p * (1 - p))).sum()
+            for a, w in weight.items()
+        }
+        return float(ratio[3] / ratio[1] - 1)
+
+    low, high = 0.0, 2.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if lead(middle) < 0 else (low, middle)
+    assert [low, (0.75 / 0.5) ** low] == close(golden()["breakeven_alpha3"])
+
+
 @pytest.mark.parametrize("row", golden()["scale"], ids=lambda row: f"alpha {row[0]}")
 def test_the_scale_of_fade_is_that_of_the_reference(row: list[float]) -> None:
     alpha, *scales = row

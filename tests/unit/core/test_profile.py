@@ -64,6 +64,46 @@ def test_the_parameters_are_recovered(method: str, params: dict[str, float]) -> 
     assert any({name: match[name] for name in params} == pytest.approx(params) for match in fitted)
 
 
+SETTINGS: dict[str, list[dict[str, float]]] = {
+    "w_reinforce": [{"lambda": 0.02}, {"lambda": 0.7}],
+    "grpo_std": [{"ddof": 0, "eps": 1e-4}, {"ddof": 1, "eps": 1e-2}],
+    "dapo": [{"ddof": 0}, {"ddof": 1}],
+    **{name: [{"k": 2}, {"k": 3}, {"k": 4}] for name in ("passk_success", "pkpo", "pkpo_loo")},
+    "passk_training": [{"k": 2}, {"k": 3}],
+    "log_mean_exp": [{"beta": 0.5}, {"beta": 4.0}],
+    "f_grpo": [{"gamma": 0.5}, {"gamma": 2.0}],
+    "power": [{"alpha": 1.2}, {"alpha": 3.0}],
+    "asym_grpo": [{"delta": 0.3}, {"delta": 0.8}],
+    "asym_grpo_gu": [{"beta_pos": 0.5, "beta_neg": 0.2}, {"beta_pos": 1.0, "beta_neg": 1.0}],
+    "qae": [{"K": 0.3, "interpolate": 0}, {"K": 0.55}],
+    "a_grae": [{"ceiling": 0.8}],
+    "fade": [{"alpha": 1.5, "delta": 0.4}, {"alpha": 3.0, "delta": 0.9}],
+}  # fmt: skip
+"""Several settings of every method that has one; the others have their bare selves."""
+
+
+@pytest.mark.parametrize("size", [4, 8, 16])
+@pytest.mark.parametrize("name", METHODS)
+def test_each_method_is_known_at_several_settings_and_group_sizes(name: str, size: int) -> None:
+    assert (name in SETTINGS) == bool(
+        set(advantages.parameters(METHODS[name])) - {"batch_mean", "batch_std"}
+    )
+    for params in SETTINGS.get(name, [{}]):
+        method = functools.partial(advantages.advantages, method=name, **params)
+        found = profile(lambda rewards, weigh=method: weigh(rewards), size, solve_rates=[0.5])
+        assert found.relation == "equals", params
+        assert name in [match.method for match in found.equals], params
+
+
+@pytest.mark.parametrize("size", [4, 8, 16])
+def test_a_made_up_function_is_none_of_these_at_any_group_size(size: int) -> None:
+    def made_up(rewards: Array) -> Array:
+        rbar = rewards.mean(axis=1, keepdims=True)
+        return np.asarray((rewards - rbar) * (1.0 + 0.5 * np.sin(7 * rbar)))
+
+    assert profile(made_up, size).relation == "none of these"
+
+
 def test_methods_that_coincide_are_all_named() -> None:
     found = profile(lambda rewards: rewards - rewards.mean(axis=1, keepdims=True))
     assert [match.method for match in found.equals] == ["grpo", "opo", "power", "asym_grpo", "fade"]
