@@ -4,6 +4,7 @@ The numbers come from ``fade_core``; the drawing is plain text, so that it is th
 and a test can compare it with what is in the repository.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,10 @@ def pictures() -> dict[str, str]:
 def draw(title: str, x_name: str, y_name: str, lines: Sequence[Line]) -> str:
     """Return lines in one pair of axes that start at 0, as an SVG."""
     right = max(max(line.x) for line in lines)
-    top = max(max(line.y) for line in lines) * 1.05
+    highest = max(max(line.y) for line in lines)
+    step = _step(highest)
+    ticks = math.ceil(highest / step - 1e-9)
+    top = ticks * step
     wide, high = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
@@ -93,14 +97,14 @@ def draw(title: str, x_name: str, y_name: str, lines: Sequence[Line]) -> str:
         f'<text transform="translate(14 {TOP + high / 2:.1f}) rotate(-90)" '
         f'text-anchor="middle" fill="#333333">{y_name}</text>',
     ]
+    for i in range(ticks + 1):
+        y = TOP + high - high * i / ticks
+        parts.append(f'<path d="M{LEFT} {y:.1f}H{LEFT + wide}" stroke="#dddddd" fill="none"/>')
+        parts.append(_text(LEFT - 6, y + 4, f"{i * step:g}", anchor="end"))
     for i in range(5):
-        x, y = LEFT + wide * i / 4, TOP + high - high * i / 4
-        parts.append(
-            f'<path d="M{LEFT} {y:.1f}H{LEFT + wide}M{x:.1f} {TOP}V{TOP + high}" '
-            'stroke="#dddddd" fill="none"/>'
-        )
+        x = LEFT + wide * i / 4
+        parts.append(f'<path d="M{x:.1f} {TOP}V{TOP + high}" stroke="#dddddd" fill="none"/>')
         parts.append(_text(x, TOP + high + 15, f"{right * i / 4:g}", anchor="middle"))
-        parts.append(_text(LEFT - 6, y + 4, f"{top * i / 4:.2f}", anchor="end"))
     for i, line in enumerate(lines):
         points = " ".join(
             f"{LEFT + wide * x / right:.1f},{TOP + high - high * y / top:.1f}"
@@ -113,6 +117,12 @@ def draw(title: str, x_name: str, y_name: str, lines: Sequence[Line]) -> str:
         parts.append(f'<path d="M{LEFT + wide + 10} {y - 4}h18" {style}/>')
         parts.append(_text(LEFT + wide + 33, y, line.name))
     return "\n".join([*parts, "</svg>", ""])
+
+
+def _step(highest: float) -> float:
+    """Return the largest round number that goes four times or more into the highest value."""
+    size = 10.0 ** math.floor(math.log10(highest / 4))
+    return max(size * part for part in (1, 2, 2.5, 5) if size * part <= highest / 4 * (1 + 1e-9))
 
 
 def _text(x: float, y: float, text: str, anchor: str = "start", size: int = 11) -> str:
