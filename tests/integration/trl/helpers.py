@@ -15,6 +15,9 @@ from tests.helpers import ROOT
 
 EXAMPLE = ROOT / "examples" / "trl_tiny.py"
 
+GROUP_TIMEOUT_S = 30
+"""How long two ranks wait for each other."""
+
 
 @cache
 def example() -> Any:

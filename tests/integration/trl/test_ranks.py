@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,20 +12,25 @@ from typing import Any
 import pytest
 
 from tests.helpers import ROOT, free_port
-from tests.integration.trl.helpers import steps_of
+from tests.integration.trl.helpers import GROUP_TIMEOUT_S, ending, spools, steps_of
 
 TIMEOUT_S = 300
+MODULE = "tests.integration.trl.two_ranks"
+
+
+def environment() -> dict[str, str]:
+    paths = [str(ROOT), str(ROOT / "client"), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
 
 
 def train(output: Path, mode: str, *more: str) -> list[Any]:
     output.mkdir()
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     launch += ["--master-addr", "127.0.0.1", "--master-port", str(free_port())]
-    paths = [str(ROOT), str(ROOT / "client"), os.environ.get("PYTHONPATH", "")]
     done = subprocess.run(
-        [*launch, "-m", "tests.integration.trl.two_ranks", str(output), mode, *more],
+        [*launch, "-m", MODULE, str(output), mode, *more],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
@@ -61,3 +68,38 @@ def test_watching_two_ranks_records_both(tmp_path: Path) -> None:
 def test_an_alert_that_rank_0_hears_of_stops_both_ranks(tmp_path: Path) -> None:
     first, second = train(tmp_path / "out", "observe", "alerted")
     assert len(first) == len(second) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_rank_that_is_killed_does_not_hang_the_other(tmp_path: Path, victim: int) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
+    # Not by torchrun, which would end the other rank itself.
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, "-m", MODULE, str(output), "local", f"dies={victim}"],
+            cwd=ROOT,
+            env=environment() | place | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in (0, 1)
+    ]
+    survivor = ranks[1 - victim]
+    try:
+        ranks[victim].communicate(timeout=TIMEOUT_S)
+        # Longer than the process group waits for its own, and much shorter than for ever.
+        _, said = survivor.communicate(timeout=3 * GROUP_TIMEOUT_S)
+    finally:
+        for rank in ranks:
+            rank.kill()
+            rank.wait()
+    assert ranks[victim].returncode == -signal.SIGKILL
+    assert survivor.returncode not in (0, -signal.SIGKILL), said[-3000:]
+    assert re.search(r"Error: .*([Gg]loo|[Cc]onnection|[Tt]imed out)", said), said[-3000:]
+    (spool,) = spools(output)
+    assert [step["step"] for step in steps_of(output)] == [0, 1]
+    assert ending(spool) == (None if victim == 0 else "failed")
