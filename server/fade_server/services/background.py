@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -41,19 +42,26 @@ class Background:
        at the next change of the run, or when the service looks for such runs.
     3. A job comes before those after it, for every run; the runs take turns, a piece each.
     4. A job that raises is logged and keeps neither the other jobs nor other runs from theirs.
+    5. A run that changes again within ``rest_s`` waits that long, so that many changes are one.
 
     Args:
         jobs: The most urgent first; complete when ``start`` is called.
         after_piece: Called after every piece of work, in its thread.
+        rest_s: How long a run is left alone after a job is up to date with it, in seconds.
     """
 
     def __init__(
-        self, jobs: Sequence[Job] = (), after_piece: Callable[[], object] | None = None
+        self,
+        jobs: Sequence[Job] = (),
+        after_piece: Callable[[], object] | None = None,
+        rest_s: float = 0.0,
     ) -> None:
-        self._jobs, self._after_piece = jobs, after_piece
+        self._jobs, self._after_piece, self._rest_s = jobs, after_piece, rest_s
         self._ready = threading.Condition()
         # By the place of the job; the runs are ordered sets.
         self._waiting: defaultdict[int, dict[str, None]] = defaultdict(dict)
+        # By the end of their rest; they rest equally long, so the first ends first.
+        self._resting: dict[tuple[int, str], float] = {}
         self._busy = self._stopping = False
         self._thread: threading.Thread | None = None
 
@@ -81,9 +89,11 @@ class Background:
     def changed(self, run_id: str) -> None:
         """Say that a run has new records."""
         with self._ready:
-            for place in range(len(self._jobs)):
+            places = [at for at in range(len(self._jobs)) if run_id not in self._waiting[at]]
+            for place in places:
                 self._waiting[place][run_id] = None
-            self._ready.notify_all()
+            if places:
+                self._ready.notify_all()
 
     @property
     def backlog(self) -> int:
@@ -114,18 +124,34 @@ class Background:
 
     def _next(self) -> tuple[int, str] | None:
         with self._ready:
-            self._ready.wait_for(lambda: self._left() or self._stopping)
-            if self._stopping:
-                return None
-            self._busy = True
-            place = min(place for place, runs in self._waiting.items() if runs)
-            run_id = next(iter(self._waiting[place]))
-            del self._waiting[place][run_id]
-            return place, run_id
+            while not self._stopping:
+                task, wait_s = self._choose(time.monotonic())
+                if task is not None:
+                    self._busy = True
+                    del self._waiting[task[0]][task[1]]
+                    return task
+                self._ready.wait(wait_s)
+            return None
+
+    def _choose(self, now: float) -> tuple[tuple[int, str] | None, float | None]:
+        """Return what to do now; where there is nothing, in how many seconds there is, if any."""
+        while self._resting and next(iter(self._resting.values())) <= now:
+            del self._resting[next(iter(self._resting))]
+        tasks = (
+            (place, run_id) for place in sorted(self._waiting) for run_id in self._waiting[place]
+        )
+        rests = []
+        for task in tasks:
+            if task not in self._resting:
+                return task, None
+            rests.append(self._resting[task] - now)
+        return None, min(rests, default=None)
 
     def _finish(self, place: int, run_id: str, *, more: bool) -> None:
         with self._ready:
             self._busy = False
             if more:
                 self._waiting[place][run_id] = None
+            elif self._rest_s:
+                self._resting[place, run_id] = time.monotonic() + self._rest_s
             self._ready.notify_all()

@@ -23,6 +23,10 @@ from fade_server.settings import Settings
 CONNECTIONS = 2
 """To the database: one thread works, and one looks for what was left undone."""
 
+REST_S = 0.2
+"""A trainer that sends many steps a second is watched some times a second: its alerts come that
+much later, and its own batches hardly ever wait for the work behind them."""
+
 NICENESS = 5
 """Requests go first where the processor is short."""
 
@@ -41,7 +45,7 @@ def main() -> None:
     def report() -> None:
         _say(left=background.backlog, heard=heard)
 
-    background = Background(jobs, report)
+    background = Background(jobs, report, REST_S)
     store = Store(settings.database_url, connections=CONNECTIONS, wait_s=settings.database_wait_s)
     notifier = Notifier(lambda run_id: _say(news=run_id))
     context = Context(store, settings, notifier, time.time, background)

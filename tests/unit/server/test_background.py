@@ -1,6 +1,7 @@
 """Jobs that follow the change of a run."""
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -105,6 +106,20 @@ def test_the_first_job_is_done_for_every_run_before_the_next(done: list[str]) ->
     assert background.wait_idle(10)
     background.stop()
     assert done == ["urgent a", "urgent b", "urgent a", "a", "b"]
+
+
+def test_a_run_that_changes_again_and_again_is_done_now_and_then(done: list[str]) -> None:
+    background = Background([done.append], rest_s=0.2)
+    background.start()
+    begun = time.monotonic()
+    changes = 0
+    while time.monotonic() - begun < 0.5:
+        background.changed("a")
+        changes += 1
+    assert background.wait_idle(10)
+    background.stop()
+    assert 2 <= len(done) <= 1 + (time.monotonic() - begun) / 0.2
+    assert changes > len(done)
 
 
 def test_the_end_leaves_the_rest_to_the_next_start(done: list[str]) -> None:
