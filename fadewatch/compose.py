@@ -98,8 +98,15 @@ def _has_admin_key(app: FastAPI) -> bool:
     return engine_problem(context.store.engine) is None and has_admin_key(context)
 
 
+FOREVER = "private, max-age=31536000, immutable"
+FILES = ("/assets/", "/_dash-component-suites/")
+
+
 class PagePolicy:
-    """Send the dashboard's Content-Security-Policy with every page that has none of its own.
+    """Say how a browser is to treat the dashboard's answers.
+
+    1. The Content-Security-Policy goes with every page that has none of its own.
+    2. A file whose address names its version (``?m=``) need never be asked for again.
 
     Args:
         app: The application inside.
@@ -111,13 +118,20 @@ class PagePolicy:
         self._policy = policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and add the header to an answer that is a page."""
+        """Pass the request on, and add what its answer lacks."""
 
         async def with_policy(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 if headers.get("content-type", "").startswith("text/html"):
                     headers.setdefault("content-security-policy", self._policy)
+                elif message["status"] == 200 and _is_versioned_file(scope):
+                    headers.setdefault("cache-control", FOREVER)
             await send(message)
 
         await self._app(scope, receive, with_policy)
+
+
+def _is_versioned_file(scope: Scope) -> bool:
+    named = any(folder in scope["path"] for folder in FILES)
+    return named and not scope["path"].startswith("/api/") and scope["query_string"][:2] == b"m="

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from dash import dcc
+from dash import html
 
 
-def graph_config() -> Any:
+def graph_config() -> dict[str, Any]:
     """Return the one configuration of graphs: nothing in it sends a figure to another site.
 
     Returns:
-        A dictionary; Dash types it narrower than what plotly takes.
+        What plotly takes; the browser reads it from the page's facts.
     """
     return {
         "displaylogo": False,
@@ -31,20 +31,11 @@ def graph_config() -> Any:
     }
 
 
-def graph(key: str, height: int) -> dcc.Graph:
-    """Return the empty graph of a panel, without axes until it has numbers.
+def graph(key: str, height: int) -> html.Div:
+    """Return the place of a panel's graph, which ``assets/fadewatch_graphs.js`` draws into.
 
     Args:
-        key: The panel's key; the graph's id is ``{"panel": key}``.
+        key: The panel's key; the place's id is ``graph-KEY``.
         height: In pixels.
     """
-    empty = {"xaxis": {"visible": False}, "yaxis": {"visible": False}}
-    clear = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"}
-    return dcc.Graph(
-        id={"panel": key},
-        figure={"data": [], "layout": {**empty, **clear}},
-        config=graph_config(),
-        responsive=True,
-        className="plot",
-        style={"height": height},
-    )
+    return html.Div(id=f"graph-{key}", className="plot", style={"height": height})

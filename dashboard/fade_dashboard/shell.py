@@ -1,5 +1,6 @@
 """Header, navigation, toolbar: what stays while pages come and go."""
 
+import json
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -7,6 +8,7 @@ from dash import Dash, Input, Output, State, dcc, html
 
 from fade_dashboard import links
 from fade_dashboard.api import ApiClient, ApiUnreachable, RunNotFound
+from fade_dashboard.graphs import graph_config
 from fade_dashboard.pages import alerts, compare, missing, run, runs, settings
 from fade_dashboard.pages.board import action
 from fade_dashboard.theme import FONT, MAX_COMPARED, MAX_RUNS
@@ -174,7 +176,8 @@ async def page(api: ApiClient, pathname: str, base: str) -> object:
 
 def _facts(base: str) -> dict[str, Any]:
     most = {"data-most": str(MAX_COMPARED), "data-most-runs": str(MAX_RUNS)}
-    return {"data-base": base, "data-first": ",".join(compare.FIRST_METRICS), **most}
+    graphs = {"data-graph": json.dumps(graph_config())}
+    return {"data-base": base, "data-first": ",".join(compare.FIRST_METRICS), **most, **graphs}
 
 
 def _header(base: str) -> html.Div:

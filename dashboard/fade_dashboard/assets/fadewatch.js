@@ -40,6 +40,13 @@
     window.dash_clientside.set_props(id, props);
   }
 
+  // The same for plain elements that nothing else writes to: each component that is given props
+  // costs a look at all of the page.
+  function write(id, properties) {
+    const element = document.getElementById(domId(id));
+    for (const [name, value] of Object.entries(properties)) if (element && element[name] !== value) element[name] = value;
+  }
+
   // The same for a store, which is nowhere on the page: as long as its neighbour is.
   function tell(id, data, neighbour) {
     const text = JSON.stringify(data);
@@ -162,7 +169,7 @@
       const steps = figureOf(key).layout.meta?.steps;
       const figure = core.fill(figureOf(key), given, shownFor(key), revision, steps && !steps.length ? undefined : window.fadewatchMarks.regions(key));
       state.filled[key] = figure;
-      window.dash_clientside.set_props({ panel: key }, { figure });
+      window.fadewatchGraphs.draw(key, figure);
       const section = document.getElementById(`panel-${key}`);
       if (section) Object.assign(section.dataset, { lastStep: newest(figure), runs: runsOf(figure).length });
     }
@@ -184,12 +191,11 @@
 
   function watch() {
     for (const section of document.querySelectorAll("section[id^=panel-]")) observer.observe(section);
-    state.drawn = Object.fromEntries(Object.entries(state.drawn).filter(([key]) => key === "tiles" || drawnInto(key)));
+    state.drawn = Object.fromEntries(Object.entries(state.drawn).filter(([key]) => key === "tiles" || window.fadewatchGraphs.isDrawn(key)));
     applyTemplates();
   }
 
-  // Whether the graph of a panel holds what it was given: a new one is empty.
-  const drawnInto = (key) => Boolean(document.getElementById(`panel-${key}`)?.dataset.runs);
+  const shownFirst = () => new Promise((done) => setTimeout(done, 0));
 
   async function refresh() {
     if (!state.page || !state.view || !state.templates || document.hidden) return;
@@ -202,12 +208,15 @@
       const wanted = Object.fromEntries([...keys, "tiles"].map((key) => [key, dependsOn(key)]));
       const todo = core.stale(wanted, state.visible, state.drawn);
       if (todo.length) {
-        const series = await window.fadewatchNumbers.read(todo);
+        const [series] = await Promise.all([window.fadewatchNumbers.read(todo), window.fadewatchGraphs.plotly()]);
         reachable(null);
-        if (before === state.run && made === state.templates?.serial) {
-          todo.forEach((key) => draw(key, series[key] || {}));
-          window.fadewatchSync.arm();
+        for (const key of todo) {
+          if (before !== state.run || made !== state.templates?.serial) break;
+          if (dependsOn(key) !== wanted[key]) { state.again = true; break; } // moved on meanwhile
+          draw(key, series[key] || {});
+          await shownFirst(); // the first panels are to be seen while the others are drawn
         }
+        window.fadewatchSync.arm();
       }
     } catch (error) {
       reachable(error);
@@ -271,12 +280,12 @@
     const made = state.templates;
     if (!made) return;
     if (made.more) {
-      tell("more-metrics", made.more, "more");
+      if (made.more.length || state.sent["more-metrics"]) tell("more-metrics", made.more, "more");
       give("more-title", { className: made.more.length ? "part-title" : "part-title hidden" });
     }
     for (const [key, panel] of Object.entries(made.panels)) {
-      give({ section: key }, { className: panel.figure ? "panel" : "panel no-data" });
-      if (panel.missing) give({ missing: key }, { children: panel.missing });
+      write({ section: key }, { className: panel.figure ? "panel" : "panel no-data" });
+      if (panel.missing) write({ missing: key }, { textContent: panel.missing });
     }
     const several = made.runs.length > 1;
     give("legend", { children: several ? made.runs.map(window.fadewatchShow.legendEntry) : [], className: several ? "legend" : "hidden" });
@@ -287,6 +296,7 @@
   // A page has been put on the screen: nothing of it has been given anything yet.
   function mounted() {
     observer.disconnect();
+    window.fadewatchGraphs.tidy();
     Object.assign(state, { sent: {}, drawn: {}, visible: new Set(["tiles"]) });
     watch();
     window.fadewatchShow.run();
@@ -296,23 +306,21 @@
     if (state.page === "compare") window.fadewatchCompare.show();
   }
 
-  function zoomed(events) {
-    const changed = window.dash_clientside.callback_context.triggered.map(({ prop_id, value }) =>
-      [JSON.parse(prop_id.slice(0, prop_id.lastIndexOf("."))).panel, core.zoomIn(value)]);
-    for (const [key, zoom] of changed.filter(([, found]) => found !== undefined)) {
-      if (state.templates?.panels[key]?.figure?.layout.meta?.steps?.length === 0) continue;
-      if (state.sync) { state.zooms = {}; window.fadewatchShell.changeView({ zoom: zoom && zoom.map(Number) }); }
-      else if (zoom) state.zooms[key] = zoom;
-      else delete state.zooms[key];
-      refresh();
-    }
+  // A person has zoomed in a panel, or out.
+  function zoomed(key, event) {
+    const zoom = core.zoomIn(event);
+    if (zoom === undefined || state.templates?.panels[key]?.figure?.layout.meta?.steps?.length === 0) return;
+    if (state.sync) { state.zooms = {}; window.fadewatchShell.changeView({ zoom: zoom && zoom.map(Number) }); }
+    else if (zoom) state.zooms[key] = zoom;
+    else delete state.zooms[key];
+    refresh();
   }
 
   document.addEventListener("visibilitychange", () => { if (!document.hidden) tick(0, state.sync, state.regions, state.follow); });
 
-  window.fadewatchPage = { open, give, tell, ask, reachable, connection, refresh, runHref, base, state, idsInView, lastStep, windowFor, figureOf, axisOf, applyTemplates };
+  window.fadewatchPage = { open, give, tell, ask, reachable, connection, refresh, runHref, base, state, idsInView, lastStep, windowFor, figureOf, axisOf, applyTemplates, zoomed };
   window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.fadewatch = { ...window.dash_clientside.fadewatch, tick, templates, mounted, watch, zoomed };
+  window.dash_clientside.fadewatch = { ...window.dash_clientside.fadewatch, tick, templates, mounted, watch };
 
   // What tests and the curious may ask of the page.
   window.fadewatch = {

@@ -14,7 +14,7 @@
   const version = () => [state.run, state.view.dark, Math.floor((state.bodies[state.run]?.last_step ?? -1) / 10)].join(" ");
 
   async function draw(id, { data, layout }) {
-    await window.Plotly.react(document.getElementById(id), data, layout, { displayModeBar: false, responsive: true });
+    await (await window.fadewatchGraphs.plotly()).react(document.getElementById(id), data, layout, { displayModeBar: false, responsive: true });
   }
 
   // ------------------------------------------------------------------ audit
@@ -50,7 +50,7 @@
     give("audit-kl", { children: kl(found.kl) });
     give("audit-advantage", { children: advantage(found.advantage) });
     if (found.advantage?.curve) await draw("audit-plot", core.curveFigure(found.advantage.curve, state.view.dark));
-    else window.Plotly.purge("audit-plot");
+    else (await window.fadewatchGraphs.plotly()).purge("audit-plot");
   }
 
   // ------------------------------------------------------------------ what if

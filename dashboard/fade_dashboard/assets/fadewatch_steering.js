@@ -88,11 +88,11 @@
       const found = await window.fadewatchChange.send("POST", api("preview"), asked);
       if (previewFor !== text) return;
       const { data, layout } = core.previewFigure(found, state.view.dark);
-      await window.Plotly.react(place, data, layout, { displayModeBar: false, responsive: true });
+      await (await window.fadewatchGraphs.plotly()).react(place, data, layout, { displayModeBar: false, responsive: true });
       const count = found.batches.length;
       give("steer-preview-note", { children: `${core.capital(core.pair(found))} on the newest ${count === 1 ? "batch" : `${core.count(count)} batches`} with raw weights: the first step of the change, not where it leads.` });
     } catch (error) {
-      window.Plotly.purge(place);
+      window.Plotly?.purge(place);
       give("steer-preview-note", { children: error.status === 404 ? "There are no raw weights to try it on yet: weights_every says which steps send them." : core.capital(error.message) });
     }
   }

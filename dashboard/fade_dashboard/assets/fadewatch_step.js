@@ -28,17 +28,13 @@
     } catch (error) {
       note = error.status === 404 ? "No raw weights were sent for this step: weights_every says which steps have them." : "The weights cannot be read now.";
     }
-    await plotly();
+    await window.fadewatchGraphs.plotly();
     if (text !== shown) return;
     give("step-note", { children: note });
     draw(weights);
   }
 
   // The page's graphs load the library, some time after the page.
-  async function plotly() {
-    while (!window.Plotly) await new Promise((done) => setTimeout(done, 50));
-  }
-
   function draw(weights) {
     const place = document.getElementById("step-plot");
     if (!place) return;

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import dash_mantine_components as dmc
-from dash import ALL, Dash, Input, Output, State, dcc, html
+from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
 
 from fade_dashboard.api import ApiClient
@@ -56,7 +56,6 @@ def register(app: Dash, api: ApiClient) -> None:
     app.callback(Output("more", "children"), Input("more-metrics", "data"))(make_more)
     in_browser(app, "templates", Input("templates", "data"))
     in_browser(app, "watch", Input("more", "children"))
-    in_browser(app, "zoomed", Input({"panel": ALL}, "relayoutData"))
     in_browser(
         app,
         "openReasons",

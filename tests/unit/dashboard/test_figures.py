@@ -1,3 +1,4 @@
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -5,6 +6,7 @@ import plotly.graph_objects as go
 import pytest
 
 from fade_core.records import FIELDS
+from fade_dashboard import shell
 from fade_dashboard.api import Run
 from fade_dashboard.figures import (
     accuracy,
@@ -19,7 +21,7 @@ from fade_dashboard.figures import (
 )
 from fade_dashboard.figures.chart import Chart, Curve, Heat, Level, Row
 from fade_dashboard.figures.draw import figure
-from fade_dashboard.graphs import graph, graph_config
+from fade_dashboard.graphs import graph_config
 from fade_dashboard.labels import describe, field_of, label
 from fade_dashboard.panels import PANELS, Panel
 from fade_dashboard.theme import DARK, LIGHT, MAX_COMPARED, RUN_STYLES
@@ -214,7 +216,8 @@ def test_no_graph_offers_to_send_its_figure_to_another_site() -> None:
     assert "sendChartToCloud" in config["modeBarButtonsToRemove"]
     assert config["plotlyServerURL"] == ""
     assert config["showSendToCloud"] is False
-    assert vars(graph("kl", 200))["config"] == config
+    facts = next(one for one in shell.layout("/").children if vars(one).get("id") == "shell-base")
+    assert json.loads(vars(facts)["data-graph"]) == config
 
 
 def test_the_error_of_k1_is_a_band_around_it_when_it_is_known() -> None:
