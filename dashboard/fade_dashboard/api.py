@@ -39,6 +39,7 @@ class Run:
         h_star: Entropy target, nats a token; None before it is known.
         alpha_max: Upper guard rail of alpha.
         delta_min: Lower guard rail of delta.
+        entropy_scale: Nats below H* that take delta from 1 to 0.
         group: What its seeds have in common, or None.
         trainer: The trainer and its version, where the adapter said so.
         cures: What to switch on for each detector that gets nothing, where the adapter said so.
@@ -50,6 +51,7 @@ class Run:
     h_star: float | None = None
     alpha_max: float = 3.0
     delta_min: float = DELTA_MIN
+    entropy_scale: float = 1.0
     group: str | None = None
     trainer: str = ""
     cures: Mapping[str, str] = field(default_factory=dict)
@@ -92,6 +94,7 @@ def _run(body: Mapping[str, Any]) -> Run:
         h_star=_finite((body["schedule"] or {}).get("h_star")),
         alpha_max=_finite(tuning.get("alpha_max")) or defaults.alpha_max,
         delta_min=_finite(tuning.get("delta_min")) or defaults.delta_min,
+        entropy_scale=_finite(tuning.get("entropy_scale")) or defaults.entropy_scale,
         group=body.get("group"),
         trainer=str(coverage.get("trainer") or ""),
         cures={str(name): str(cure) for name, cure in (coverage.get("not_fed") or {}).items()},

@@ -80,7 +80,13 @@ PANELS: tuple[Panel, ...] = (
         schedule.data,
         ("accuracy", "entropy"),
     ),
-    Panel("entropy", "Policy entropy", "nats a token, with its target", entropy.data, ("entropy",)),
+    Panel(
+        "entropy",
+        "Policy entropy",
+        "nats a token; its target, and the band where delta acts",
+        entropy.data,
+        ("entropy",),
+    ),
     Panel(
         "accuracy",
         "Accuracy and pass@k",

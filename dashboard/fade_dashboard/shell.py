@@ -68,7 +68,7 @@ def layout(base: str) -> dmc.MantineProvider:
     return dmc.MantineProvider(
         id="mantine",
         defaultColorScheme="light",
-        theme={"fontFamily": FONT, "primaryColor": "blue", "defaultRadius": "sm"},
+        theme={"fontFamily": FONT, "primaryShade": 8, "defaultRadius": "sm"},
         children=[
             dcc.Location(id="url", refresh="callback-nav"),
             dcc.Store(id="wanted"),

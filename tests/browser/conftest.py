@@ -1,6 +1,7 @@
 """A real Chromium, and a service with runs of simulated policies to look at."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 SCRIPT = "<script>alert(1)</script>"
+IMAGE = "<img src=nowhere onerror=alert(1)>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,17 @@ class Visitor:
 
     def goto(self, path: str) -> None:
         self.page.goto(self.url + path)
+
+    def picture(self, name: str) -> None:
+        """Keep what is on the screen, for people to look at and for the documentation."""
+        SCREENSHOTS.mkdir(exist_ok=True)
+        self.page.set_viewport_size({"width": 1280, "height": 800})
+        self.wait_for("!document.getAnimations().length", "the page to come to rest")
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+    def forgive(self, pattern: str) -> None:
+        """Forget the complaints that the browser itself makes of what the test meant to happen."""
+        self.complaints[:] = [one for one in self.complaints if not re.search(pattern, one)]
 
     def wait_for(self, condition: str, what: str) -> None:
         """Wait for a condition in the page.
@@ -120,7 +133,8 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         for method, decay, beta in (("fade", 0.3, 0.0), ("grpo", 0.8, 0.04))
         for seed in range(5)
     ]
-    others = [Simulation(SCRIPT, 9, 30), Simulation("live", 4, 40, finish=False)]
+    evil = Simulation(SCRIPT, 9, 30, group=IMAGE, config={IMAGE: IMAGE}, tags=(IMAGE,))
+    others = [evil, Simulation("live", 4, 40, finish=False)]
     ids = {one.name: stream(server.url, folder / "spool", one) for one in (*seeds, *others)}
     wait_until(lambda: _steps(server) == 10 * 80 + 30 + 40, "every step to be stored")
     yield Fleet(server, ids)

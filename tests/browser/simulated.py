@@ -27,6 +27,7 @@ class Simulation:
         decay: Share of its entropy that it loses over the run, in [0, 1].
         group: The group of its seeds, or None.
         config: Its settings, beside the method and the seed.
+        tags: Beside that of its method.
         finish: Whether the run ends; otherwise it stays live.
     """
 
@@ -37,6 +38,7 @@ class Simulation:
     decay: float = 0.7
     group: str | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
     finish: bool = True
 
 
@@ -51,7 +53,7 @@ def stream(server: str, folder: Path, simulation: Simulation) -> str:
     settings = {"method": simulation.method, "seed": simulation.seed, "group_size": GROUP}
     run = fade_client.init(
         "countdown", simulation.name, server=server, dir=str(folder), group=simulation.group,
-        config={**settings, **simulation.config}, tags=[simulation.method],
+        config={**settings, **simulation.config}, tags=[simulation.method, *simulation.tags],
         mode="control" if simulation.method == "fade" else "observe",
     )  # fmt: skip
     rng = np.random.default_rng([simulation.seed, *simulation.method.encode()])

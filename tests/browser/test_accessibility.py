@@ -11,6 +11,26 @@ from tests.conftest import ServerProcess
 pytestmark = pytest.mark.browser
 AXE = Path(__file__).parents[1] / "data" / "axe" / "axe.min.js"
 BAD = {"serious", "critical"}
+DRAWN = "document.querySelector('#panel-entropy .js-plotly-plot')?._fullData?.length > 0"
+PAGES = {
+    "runs": ("/", "document.querySelectorAll('img.course').length > 4"),
+    "run": ("/runs/{run}", DRAWN),
+    "step": ("/runs/{run}?step=20", "document.getElementById('step-plot')?.data?.length === 2"),
+    "steering": (
+        "/runs/{run}?tab=steering",
+        "document.getElementById('steer-plot')?.data?.length === 6",
+    ),
+    "audit": ("/runs/{run}?tab=audit", "document.getElementById('audit-plot')?.data?.length > 1"),
+    "whatif": (
+        "/runs/{run}?tab=whatif",
+        "document.getElementById('whatif-failure')?.data?.length > 1",
+    ),
+    "compare": ("/compare?runs={run},{other}", DRAWN),
+    "alerts": ("/alerts?state=all", "document.getElementById('alerts-list')?.children.length > 0"),
+    "settings": ("/settings", "document.getElementById('sink-rows')?.children.length > 0"),
+    "missing": ("/elsewhere", "document.body.innerText.includes('No such page')"),
+}
+"""Where each page is, and the condition under which all of it is there."""
 
 
 def found_by_axe(visitor: Visitor) -> list[str]:
@@ -26,28 +46,15 @@ def found_by_axe(visitor: Visitor) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("page", ["runs", "run", "step", "compare", "missing"])
+@pytest.mark.parametrize("page", sorted(PAGES))
 def test_a_page_has_no_serious_fault(
     page: str, visit: Callable[[ServerProcess], Visitor], fleet: Fleet
 ) -> None:
     visitor = visit(fleet.server)
-    run, other = fleet.ids["fade-s0"], fleet.ids["grpo-s0"]
-    paths = {
-        "runs": "/",
-        "run": f"/runs/{run}",
-        "step": f"/runs/{run}?step=20",
-        "compare": f"/compare?runs={run},{other}",
-        "missing": "/elsewhere",
-    }
-    visitor.goto(paths[page])
-    if page == "runs":
-        visitor.wait_for("document.querySelectorAll('img.course').length > 4", "the table")
-    elif page == "step":
-        visitor.wait_for("document.getElementById('step-plot')?.data?.length === 2", "the weights")
-    elif page == "missing":
-        visitor.page.get_by_text("No such page").wait_for()
-    else:
-        visitor.wait_for_panel("entropy", runs=2 if page == "compare" else 1)
+    path, there = PAGES[page]
+    ids = {"run": fleet.ids["fade-s0"], "other": fleet.ids["grpo-s0"]}
+    visitor.goto(path.format(**ids))
+    visitor.wait_for(there, "the page")
     assert found_by_axe(visitor) == []
     visitor.page.keyboard.press("d")
     visitor.wait_for("document.documentElement.dataset.mantineColorScheme === 'dark'", "the dark")

@@ -4,13 +4,14 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
 import fade_client
-from tests.browser.conftest import SCREENSHOTS, SCRIPT, Visitor
+from tests.browser.conftest import SCRIPT, Visitor
 from tests.browser.simulated import Simulation, stream
 from tests.conftest import ServerProcess, wait_until
 
@@ -52,8 +53,8 @@ def test_an_alert_is_followed_to_its_evidence_and_acknowledged(
     visitor: Visitor, server: ServerProcess, tmp_path: Path
 ) -> None:
     run = stream(server.url, tmp_path / "spool", Simulation(SCRIPT, 1, 120, "grpo", 0.95))
-    wait_until(lambda: bool(server.get("/api/v1/alerts").json()["alerts"]), "an alert")
-    alert = server.get("/api/v1/alerts").json()["alerts"][0]
+    wait_until(lambda: bool(_with_proposal(server)), "an alert that proposes a pair")
+    alert = _with_proposal(server)[0]
     page = visitor.page
     visitor.goto("/")
     expect(page.locator("#alerts-badge")).to_contain_text(re.compile(r"^\d+ open$"))
@@ -77,11 +78,15 @@ def test_an_alert_is_followed_to_its_evidence_and_acknowledged(
     assert [(a["state"], a["note"]) for a in stored if a["id"] == alert["id"]] == [
         ("acknowledged", f"lowering {SCRIPT}")
     ]
-    _keep(page, "alert.png")
+    visitor.picture("alert")
 
     _silence(page, alert["id"], "on purpose")
     (silence,) = server.get("/api/v1/silences").json()["silences"]
     assert (silence["detector"], silence["reason"]) == (alert["detector"], "on purpose")
+
+    page.locator(f"#alert-{alert['id']}").get_by_role("link", name="Steering").click()
+    _expect_offered(page, alert["proposal"])
+    visitor.wait_for("document.getElementById('steer-plot')?.data?.length === 6", "the preview")
 
 
 def test_a_pinned_delta_is_previewed_and_confirmed_by_the_trainer(
@@ -93,7 +98,9 @@ def test_a_pinned_delta_is_previewed_and_confirmed_by_the_trainer(
     lower = page.get_by_role("button", name="Lower delta by 0.1")
     expect(page.locator("#steer-delta-value")).to_have_text(re.compile(r"\d"))
     expect(page.locator("#steer-pin")).to_be_enabled()
+    expect(page.locator("#steer-mode")).to_contain_text("Control: the trainer uses")
     lower.click()
+    wait_until(lambda: "delta=" in visitor.address, "the change in the address")
     visitor.wait_for("document.getElementById('steer-plot')?.data?.length === 6", "the preview")
     page.locator("#steer-pin").click()
     expect(page.locator("#steer-problem")).to_contain_text("Say why")
@@ -108,7 +115,7 @@ def test_a_pinned_delta_is_previewed_and_confirmed_by_the_trainer(
     assert controlled.schedule.delta == body["override"]["delta"]
     expect(page.locator("#steer-trail")).to_contain_text("confirmed by the trainer")
     expect(page.locator("#steer-trail")).to_contain_text(f"slower {SCRIPT}")
-    _keep(page, "steering.png")
+    visitor.picture("steering")
 
     page.locator("#steer-release").click()
     expect(page.locator("#steer-confirmed")).to_contain_text("confirmed the release at step")
@@ -124,16 +131,27 @@ def test_a_page_that_is_open_sees_a_restart_through_and_says_so(
     visitor.wait_for_panel("entropy")
     server.kill()
     expect(page.locator("#offline")).to_contain_text("reconnecting")
+    visitor.picture("reconnecting")
     seen = page.evaluate("window.fadewatch.lastStep('entropy')")
     server.start()
     expect(page.locator("#offline")).to_contain_text("Live again")
     visitor.wait_for(f"window.fadewatch.lastStep('entropy') > {seen}", "the curve to go on")
     visitor.wait_for(LIVE, "the good news to go")
     # the browser itself reports every connection that the dead server refused, and nothing else
-    refused = re.compile(
+    visitor.forgive(
         r"net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INCOMPLETE_CHUNKED_ENCODING)|WebSocket"
     )
-    visitor.complaints[:] = [one for one in visitor.complaints if not refused.search(one)]
+
+
+def _with_proposal(server: ServerProcess) -> list[dict[str, Any]]:
+    alerts = server.get("/api/v1/alerts").json()["alerts"]
+    return [alert for alert in alerts if alert["proposal"] and alert["state"] == "firing"]
+
+
+def _expect_offered(page: Page, proposal: dict[str, float]) -> None:
+    for name in ("alpha", "delta"):
+        expect(page.locator(f"#steer-{name}-value")).to_have_text(f"{proposal[name]:.2f}")
+        expect(page.locator(f"#steer-{name}-on")).to_be_checked()
 
 
 def _silence(page: Page, alert: int, reason: str) -> None:
@@ -143,8 +161,3 @@ def _silence(page: Page, alert: int, reason: str) -> None:
     page.locator("#silence-reason").fill(reason)
     page.locator("#silence-send").click()
     expect(page.locator(f"#alert-{alert}")).to_contain_text("silenced")
-
-
-def _keep(page: Page, name: str) -> None:
-    SCREENSHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / name)

@@ -5,14 +5,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from fade_dashboard.panels import PANELS
-from tests.browser.conftest import SCREENSHOTS, SCRIPT, Fleet, Visitor
+from tests.browser.conftest import SCRIPT, Fleet, Visitor
 from tests.conftest import ServerProcess, wait_until
+from tests.helpers import ROOT
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=60_000)  # the machine may be busy
 EMPTY = {"staleness"}
+LOG = ROOT / "tests" / "data" / "reinforce.jsonl"
 Visit = Callable[[ServerProcess], Visitor]
 
 
@@ -41,8 +44,6 @@ def test_every_panel_draws_and_one_without_data_says_what_feeds_it(
     )
     assert heights == 10
     reader.page.evaluate("window.scrollTo(0, 0)")
-    SCREENSHOTS.mkdir(exist_ok=True)
-    reader.page.screenshot(path=SCREENSHOTS / "health.png")
 
 
 def test_clicking_a_step_shows_its_weights_and_a_link_shows_them_again(
@@ -160,12 +161,55 @@ def test_a_run_named_like_a_script_has_a_name(reader: Visitor, fleet: Fleet) -> 
     assert reader.page.title() == f"{SCRIPT} · Fadewatch"
 
 
-def test_an_example_can_be_imported_where_there_is_no_run(
-    server: ServerProcess, visit: Visit
+def test_a_log_is_imported_and_its_diagnosis_read(
+    server: ServerProcess, visit: Visit, tmp_path: Path
 ) -> None:
     reader = visit(server)
+    page = reader.page
     reader.goto("/")
-    reader.page.get_by_role("button", name="Import an example run").click()
-    reader.page.get_by_role("link", name="example").first.click()
+    page.get_by_role("button", name="Import an example run").click()
     reader.wait_for_panel("accuracy")
-    assert reader.page.evaluate("window.fadewatch.lastStep('accuracy')") == 159
+    assert page.evaluate("window.fadewatch.lastStep('accuracy')") == 159
+    expect(page.locator(".diagnosis")).to_contain_text("Forecast: entropy floor")
+    reader.wait_for_panel("entropy")
+    shapes = "document.querySelector('#panel-entropy .js-plotly-plot').layout.shapes"
+    reader.wait_for(f"{shapes}.some(({{ path }}) => path)", "the forecast in the figure")
+
+    (tmp_path / "no.log").write_text("there is nothing in here")
+    reader.goto("/")
+    _choose_file(page, tmp_path / "no.log")
+    expect(page.locator("#import-said")).to_contain_text("in no format known here")
+    _choose_file(page, LOG)
+    page.wait_for_url("**/runs/*")
+    expect(page.locator("#crumb-project")).to_have_text("imported")
+    expect(page.locator(".diagnosis-title")).to_contain_text("open")
+    expect(page.locator(".diagnosis .alert").first).to_contain_text("entropy")
+    reader.wait_for_panel("entropy")
+    reader.picture("imported")
+    reader.forgive("status of 422")
+
+
+def _choose_file(page: Page, path: Path) -> None:
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Store a log of a trainer").first.click()
+    chooser.value.set_files(path)
+
+
+def test_what_other_methods_would_weigh_is_in_the_address_and_a_wrong_one_is_told(
+    reader: Visitor, fleet: Fleet
+) -> None:
+    page = reader.page
+    note, drawn = page.locator("#whatif-note"), "document.getElementById('whatif-success')?.data"
+    reader.goto(f"/runs/{fleet.ids['grpo-s0']}?tab=whatif&methods=dapo,maxrl")
+    expect(note).to_contain_text("80 steps with raw weights")
+    reader.wait_for(f"{drawn}?.length === 3", "the recorded masses and those of two methods")
+    reader.picture("whatif")
+    page.locator("#whatif-methods").fill("rloo")
+    page.get_by_role("option", name="rloo", exact=True).click()
+    wait_until(lambda: "methods=dapo,maxrl,rloo" in reader.address, "the choice in the address")
+    reader.wait_for(f"{drawn}?.length === 4", "the third method")
+
+    reader.goto(f"/runs/{fleet.ids['grpo-s0']}?tab=whatif&methods=grpo,nonsense")
+    expect(note).to_contain_text("Advantage: no advantage method is called 'nonsense'; known:")
+    reader.wait_for(f"!{drawn}", "no picture of something else")
+    reader.forgive("status of 422")

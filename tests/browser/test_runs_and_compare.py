@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import SCREENSHOTS, SCRIPT, Fleet, Visitor
+from tests.browser.conftest import SCRIPT, Fleet, Visitor
 from tests.conftest import ServerProcess, wait_until
 
 pytestmark = pytest.mark.browser
@@ -45,8 +45,7 @@ def test_rows_have_courses_and_groups_their_mean_and_spread(reader: Visitor) -> 
     page = reader.page
     reader.goto("/")
     reader.wait_for("document.querySelectorAll('img.course').length >= 20", "the courses")
-    SCREENSHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / "runs.png")
+    reader.picture("runs")
     page.locator("#runs-grouped").dispatch_event("click")
     expect(page.get_by_text("grpo (5 runs)").first).to_be_visible()
     expect(page.get_by_text("±").first).to_be_visible()
@@ -85,7 +84,7 @@ def test_ten_runs_are_compared(reader: Visitor, fleet: Fleet) -> None:
     expect(page.locator("#config-table")).not_to_contain_text("lr")
     reader.wait_for_panel("pass_at_k", runs=10)
     page.evaluate("window.scrollTo(0, 0)")
-    page.screenshot(path=SCREENSHOTS / "compare.png")
+    reader.picture("compare")
 
 
 def test_seeds_become_a_mean_with_its_interval(reader: Visitor, fleet: Fleet) -> None:

@@ -25,6 +25,7 @@
     q: ["", word], project: [[], list], status: [[], list], health: [[], list], tag: [[], list],
     state: ["open", choice("open", "firing", "acknowledged", "pending", "resolved", "all")],
     severity: ["", choice("", "critical", "warning", "info")], alert: [null, number(1, 2 ** 53)],
+    alpha: [null, number(0, 2 ** 53)], delta: [null, number(0, 2 ** 53)], methods: [["fade", "grpo", "maxrl"], list],
     cols: [[], list], dark: [false, flag],
   };
 
@@ -49,6 +50,12 @@
     }
     return parts.length ? `?${parts.join("&")}` : "";
   }
+
+  // The address that offers a proposed pair on the tab that steers.
+  const proposalSearch = ({ alpha, delta }) => {
+    const rounded = (value) => (value === null || value === undefined ? null : Math.round(100 * value) / 100);
+    return composeSearch({ ...parseView("", false), tab: "steering", alpha: rounded(alpha), delta: rounded(delta) }, false);
+  };
 
   // The controls that a person moved: a control also reports what it was just given.
   function changes(shown, given) {
@@ -102,5 +109,5 @@
     return [head, ...rows].map((row) => row.map(cell).join(",")).join("\n") + "\n";
   }
 
-  Object.assign(core, { parseView, composeSearch, changes, zoomIn, fitting, differing, csv });
+  Object.assign(core, { parseView, composeSearch, proposalSearch, changes, zoomIn, fitting, differing, csv });
 })(typeof window === "undefined" ? globalThis : window);

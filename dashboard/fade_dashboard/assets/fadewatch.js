@@ -15,6 +15,7 @@
       bodies: {},         // Run JSON by id
       gone: new Set(),    // ids that no run has
       alerts: [],         // of the run on its page
+      forecast: null,     // of its entropy, as the diagnosis tells it
       pinned: [],         // its stretches under an override: [from, to or null]
       axes: {},           // run -> {step, x}, null for steps, false where the run has no such axis
       unit: [1, ""],      // of the axis of time
@@ -130,6 +131,9 @@
     return core.windowOf(state.view.range, lastStep(run), steps);
   }
 
+  // It counts in steps, and is for a run alone.
+  const forecastOf = () => (state.view.axis === "step" && idsInView().length === 1 ? state.forecast : null);
+
   function shownFor(key) {
     if (zoomOf(key)) return zoomOf(key);
     const ends = idsInView().flatMap((id) => {
@@ -139,7 +143,8 @@
     });
     const first = ends.length ? Math.min(...ends) : 0, last = ends.length ? Math.max(...ends) : 1;
     const least = state.view.axis === "step" ? 10 : 1e-6;
-    return [first, Math.max(last + 0.02 * (last - first), first + least)];
+    const end = key === "entropy" ? core.forecastEnd(forecastOf(), first, last) : last;
+    return [first, Math.max(end + 0.02 * (last - first), first + least)];
   }
 
   // ------------------------------------------------------------------ drawing
@@ -153,7 +158,7 @@
   function dependsOn(key) {
     const { smooth, axis, log, step, at } = state.view;
     const alerts = state.regions ? window.fadewatchMarks.alertsFor(key).map(({ id, version }) => [id, version]) : [];
-    const own = key === "pass_at_k" ? at : key === "schedule" ? [step, state.pinned] : step;
+    const own = key === "pass_at_k" ? at : key === "schedule" ? [step, state.pinned] : key === "entropy" ? [step, state.forecast] : step;
     const versions = idsInView().map(version);
     const zoom = zoomOf(key) || state.view.range;
     return JSON.stringify([zoom, smooth, axis, log.includes(key), own, alerts, state.templates.serial, versions]);
@@ -318,7 +323,7 @@
 
   document.addEventListener("visibilitychange", () => { if (!document.hidden) tick(0, state.sync, state.regions, state.follow); });
 
-  window.fadewatchPage = { open, give, tell, ask, reachable, connection, refresh, runHref, base, state, idsInView, lastStep, windowFor, figureOf, axisOf, applyTemplates, zoomed };
+  window.fadewatchPage = { open, give, tell, ask, reachable, connection, refresh, runHref, base, state, idsInView, lastStep, windowFor, figureOf, axisOf, forecastOf, applyTemplates, zoomed };
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.fadewatch = { ...window.dash_clientside.fadewatch, tick, templates, mounted, watch };
 

@@ -68,16 +68,6 @@
     window.fadewatchShell.changeView({ log: [...on] });
   }
 
-  async function importExample() {
-    const say = (children) => page.give("import-note", { children });
-    say("Importing…");
-    const answer = await fetch(`${page.base()}assets/example.jsonl`).then((got) => got.blob())
-      .then((body) => fetch("/api/v1/runs/import?project=example&run_id=example&format=jsonl&filename=example.jsonl", { method: "POST", body, headers: { ...window.fadewatchSession.changing(), "Content-Type": "application/octet-stream" } }));
-    if (!answer.ok) { say(`The service refused the example: ${answer.status}`); return; }
-    say("");
-    await window.fadewatchList.reread();
-  }
-
   function chooseHealth(name) {
     const { health } = window.fadewatchList.filters();
     const chosen = health.includes(name) ? health.filter((one) => one !== name) : [...health, name];
@@ -93,7 +83,8 @@
     tab: (key) => window.fadewatchShell.changeView({ tab: key }),
     help: () => window.fadewatchKeys.help(),
     health: chooseHealth,
-    import: importExample,
+    import: () => window.fadewatchImport.choose(),
+    "import-example": () => window.fadewatchImport.example(),
     "export-csv": async () => save(fileName("", "csv"), await numbersOf(drawnKeys()), "text/csv"),
     "export-all": everything,
     "export-png": pictures,

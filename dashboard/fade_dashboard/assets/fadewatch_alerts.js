@@ -31,7 +31,7 @@
     if (!alert.proposal) return [];
     const { mass_success: success, mass_failure: failure } = alert.proposal;
     const masses = `would make m_S ${core.number(success)} and m_F ${core.number(failure)}`;
-    const link = h("A", { href: `${page.runHref(alert.run)}?tab=steering`, className: "text-link" }, "Steering");
+    const link = h("A", { href: `${page.runHref(alert.run)}${core.proposalSearch(alert.proposal)}`, className: "text-link" }, "Steering");
     return [h("P", { className: "alert-more" }, "Proposal: ", h("B", {}, core.pair(alert.proposal)), `, ${masses}. `, link)];
   }
 

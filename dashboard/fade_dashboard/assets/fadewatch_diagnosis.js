@@ -33,6 +33,7 @@
     if (state.run !== run.id) return;
     readAt = Date.now();
     readFor = text;
+    if (JSON.stringify(state.forecast) !== JSON.stringify(made.forecast)) { state.forecast = made.forecast; page.refresh(); }
     give("run-alerts", { children: block(made, run, denied) });
   }
 

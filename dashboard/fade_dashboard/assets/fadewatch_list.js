@@ -154,7 +154,7 @@
       const { mark, word, tone } = core.health(name);
       const count = judged.filter((run) => run.health === name).length;
       const on = view.health.includes(name);
-      return window.fadewatchShow.h("Button", { className: `badge ${tone}${on ? " chosen" : ""}`, type: "button", "data-act": "health", "data-key": name, "aria-pressed": String(on) }, `${mark} ${count} ${word}`);
+      return window.fadewatchShow.h("Button", { className: `badge ${count ? tone : "calm"}${on ? " chosen" : ""}`, type: "button", "data-act": "health", "data-key": name, "aria-pressed": String(on) }, `${mark} ${count} ${word}`);
     });
   }
 

@@ -18,9 +18,9 @@
     const at = (step) => core.place(page.axisOf(state.run), [step])[0];
     const ink = page.figureOf(key).layout.font.color, last = page.lastStep(state.run);
     const alerts = core.regions(state.regions ? alertsFor(key) : [], at, last, alone ? state.view.step : null, ink);
-    if (key !== "schedule" || !alone) return alerts;
-    const pins = core.overrideRegions(state.pinned, at, last, ink);
-    return { shapes: [...alerts.shapes, ...pins.shapes], annotations: [...alerts.annotations, ...pins.annotations] };
+    const more = !alone ? null : key === "schedule" ? core.overrideRegions(state.pinned, at, last, ink)
+      : key === "entropy" ? core.forecastMarks(page.forecastOf(), last, core.toNumber(state.bodies[state.run]?.last?.entropy), ink) : null;
+    return more ? { shapes: [...alerts.shapes, ...more.shapes], annotations: [...alerts.annotations, ...more.annotations] } : alerts;
   }
 
   // Open alerts in the headings of the panels that they are about.

@@ -5,7 +5,7 @@
   const page = window.fadewatchPage;
   const { give, ask, state } = page;
   const h = (...args) => window.fadewatchShow.h(...args);
-  let auditFor = "", whatIfFor = "", methods = ["fade", "grpo", "maxrl"], busy = false;
+  let auditFor = "", whatIfFor = "", refused = false, busy = false;
 
   const inSight = (id) => Boolean(document.getElementById(id)?.offsetParent);
   const api = (rest) => `/api/v1/runs/${encodeURIComponent(state.run)}/${rest}`;
@@ -55,14 +55,17 @@
 
   // ------------------------------------------------------------------ what if
   async function compare() {
-    const text = `${version()} ${methods}`;
-    if (text === whatIfFor && document.getElementById("whatif-success")?.data) return;
+    const { methods } = state.view, text = `${version()} ${methods}`;
+    offer(methods);
+    if (text === whatIfFor && (refused || document.getElementById("whatif-success")?.data)) return;
     whatIfFor = text;
-    if (!methods.length) { give("whatif-note", { children: "Choose at least one method.", className: "dimmed" }); return; }
+    refused = !methods.length;
+    if (refused) { nothing("Choose at least one method.", "dimmed"); return; }
     const answer = await fetch(api(`whatif?${new URLSearchParams({ advantage: methods.join(","), limit: 200 })}`), { credentials: "same-origin" });
-    const found = await answer.json();
+    const found = await answer.json().catch(() => null);
     if (whatIfFor !== text) return;
-    if (!answer.ok) { give("whatif-note", { children: core.capital(core.problem(found, answer.status)), className: "steer-said bad" }); return; }
+    refused = !answer.ok;
+    if (refused) { nothing(core.capital(core.problem(found, answer.status)), "steer-said bad"); return; }
     const count = found.steps.length;
     const some = found.complete ? "all" : "evenly spaced";
     give("whatif-note", { children: count ? `${core.count(count)} steps with raw weights, ${some}${found.sampled ? "; of some batches a sample of whole groups" : ""}.` : "No raw weights are stored: weights_every says which steps send them.", className: "dimmed" });
@@ -70,8 +73,21 @@
     await draw("whatif-failure", core.whatIfFigure(found, "mass_failure", state.view.dark));
   }
 
+  // Say it in place of pictures that would show something else.
+  function nothing(words, className) {
+    for (const id of ["whatif-success", "whatif-failure"]) window.Plotly?.purge(id);
+    give("whatif-note", { children: words, className });
+  }
+
+  // Set the control once a page, to what the address names: from then on it is the person's.
+  function offer(methods) {
+    if (state.sent["whatif set"]) return;
+    state.sent["whatif set"] = "1";
+    window.dash_clientside.set_props("whatif-methods", { value: methods });
+  }
+
   function whatIf(chosen) {
-    methods = chosen || [];
+    if (state.page === "run" && state.sent["whatif set"]) window.fadewatchShell.changeView({ methods: chosen || [] });
     tick();
   }
 

@@ -6,6 +6,7 @@
   const { give, ask, state } = page;
   const h = (...args) => window.fadewatchShow.h(...args);
   const PREVIEW_MS = 250;
+  const NO_WEIGHTS = "There are no raw weights to try it on yet: weights_every says which steps send them.";
   let wish = { alpha: null, delta: null, reason: "", duration: null, revert: null };
   let offered = "", previewFor = "", previewTimer = 0, trailFor = "", denied = "", busy = false;
 
@@ -57,28 +58,38 @@
     give("steer-denied", { children: denied && `You can look, not steer. ${denied}`, className: denied ? "steer-said calm" : "hidden" });
   }
 
-  // Set the controls once a run: from then on they are the person's.
+  // Set the controls once a run, to what the address proposes: from then on they are the person's.
   function offer(run) {
     if (offered === run.id && state.sent["steer set"]) return;
     offered = run.id;
     state.sent["steer set"] = "1";
     const { alpha, delta } = inForce(run), tuning = run.scheduler || {};
-    set("steer-alpha", { max: core.toNumber(tuning.alpha_max ?? 3), value: alpha, disabled: Boolean(denied) });
-    set("steer-delta", { min: core.toNumber(tuning.delta_min ?? 0.3), value: delta, disabled: Boolean(denied) });
-    for (const id of ["steer-alpha-on", "steer-delta-on", "steer-reason", "steer-duration", "steer-revert"]) set(id, { disabled: Boolean(denied) });
+    const disabled = Boolean(denied), { view } = state;
+    set("steer-alpha", { max: core.toNumber(tuning.alpha_max ?? 3), value: view.alpha ?? alpha, disabled });
+    set("steer-delta", { min: core.toNumber(tuning.delta_min ?? 0.3), value: view.delta ?? delta, disabled });
+    set("steer-alpha-on", { checked: view.alpha !== null, disabled });
+    set("steer-delta-on", { checked: view.delta !== null, disabled });
+    for (const id of ["steer-reason", "steer-duration", "steer-revert"]) set(id, { disabled });
   }
 
   // ------------------------------------------------------------------ what a change would make
   function wished(alphaOn, alpha, deltaOn, delta, reason, duration, revert) {
     wish = { alpha: alphaOn ? alpha : null, delta: deltaOn ? delta : null, reason: reason || "", duration: Number(duration) || null, revert: revert || null };
     clearTimeout(previewTimer);
-    previewTimer = setTimeout(preview, PREVIEW_MS);
+    previewTimer = setTimeout(() => { remember(); preview(); }, PREVIEW_MS);
     return [core.number(alpha), core.number(delta)];
+  }
+
+  // A link shows the change that a person has in mind; it says nothing before the controls are set.
+  function remember() {
+    if (!state.sent["steer set"] || !inSight()) return;
+    window.fadewatchShell.changeView({ alpha: wish.alpha, delta: wish.delta });
   }
 
   async function preview() {
     const run = state.bodies[state.run];
     if (!run || !inSight()) return;
+    if (!run.metrics.includes("mass_success")) { give("steer-preview-note", { children: NO_WEIGHTS }); return; } // where there are none, do not ask
     const asked = Object.fromEntries(Object.entries({ alpha: wish.alpha, delta: wish.delta }).filter(([, value]) => value !== null));
     const text = JSON.stringify([run.id, asked, run.override_version, state.view.dark, run.metrics.includes("mass_success") && Math.floor(run.last_step / 10)]);
     if (text === previewFor && document.getElementById("steer-plot")?.data) return;
@@ -93,7 +104,7 @@
       give("steer-preview-note", { children: `${core.capital(core.pair(found))} on the newest ${count === 1 ? "batch" : `${core.count(count)} batches`} with raw weights: the first step of the change, not where it leads.` });
     } catch (error) {
       window.Plotly?.purge(place);
-      give("steer-preview-note", { children: error.status === 404 ? "There are no raw weights to try it on yet: weights_every says which steps send them." : core.capital(error.message) });
+      give("steer-preview-note", { children: error.status === 404 ? NO_WEIGHTS : core.capital(error.message) });
     }
   }
 

@@ -68,13 +68,23 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A horizontal line at a fixed value, with its name."""
+    """A horizontal line at a fixed value, with its name.
+
+    Attributes:
+        value: Where it is.
+        label: Its name; empty for none.
+        hue: Its colour.
+        dash: Its dash.
+        row: Plot of the figure, from 1.
+        band: The other end of the faint band that it bounds, or None.
+    """
 
     value: float
     label: str
     hue: Hue
     dash: Dash = "dash"
     row: int = 1
+    band: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,14 @@ def _lines(chart: Chart, theme: Theme) -> Figure:
             "anchor": f"x{_n(number)}",
             **({"showticklabels": column == 0} if chart.columns > 1 else {}),
         }
-    layout["shapes"] = [_level_line(level, theme) for level in chart.levels]
+    layout["shapes"] = [
+        *(
+            _level_band(level, level.band, theme)
+            for level in chart.levels
+            if level.band is not None
+        ),
+        *(_level_line(level, theme) for level in chart.levels),
+    ]
     layout["annotations"] = [
         *(_level_name(level, theme) for level in chart.levels if level.label),
         *(_heading(n, row, theme) for n, row in enumerate(chart.rows, start=1) if row.heading),
@@ -152,6 +159,13 @@ def _level_line(level: Level, theme: Theme) -> dict[str, Any]:
     line = {"color": theme.hues[level.hue], "width": 1.4, "dash": level.dash}
     ends = {"x0": 0, "x1": 1, "y0": level.value, "y1": level.value}
     return {"type": "line", "line": line, **ends, **_place(level)}
+
+
+def _level_band(level: Level, end: float, theme: Theme) -> dict[str, Any]:
+    colour = translucent(theme.hues[level.hue], 0.09)
+    ends = {"x0": 0, "x1": 1, "y0": level.value, "y1": end}
+    look = {"fillcolor": colour, "line": {"width": 0}, "layer": "below"}
+    return {"type": "rect", **look, **ends, **_place(level)}
 
 
 def _level_name(level: Level, theme: Theme) -> dict[str, Any]:

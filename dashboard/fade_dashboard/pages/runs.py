@@ -20,6 +20,8 @@ for step in range(steps):
     )
 run.finish()"""
 
+_IMPORT = "Store a log of a trainer or a tracker as a run"
+
 _ALWAYS = ("name",)
 _FIRST_HIDDEN = ("project", "group", "mode", "tags", "kl_k3", "grad_norm", "created")
 
@@ -71,7 +73,13 @@ def _table() -> html.Section:
         id="runs-table",
         className="hidden",
         **named("Runs"),
-        children=[_tools(), _filters(), html.Div(id="runs-health-line"), _grid()],
+        children=[
+            _tools(),
+            html.P(id="import-said", className="hidden", role="status"),
+            _filters(),
+            html.Div(id="runs-health-line"),
+            _grid(),
+        ],
     )
 
 
@@ -89,6 +97,7 @@ def _tools() -> html.Div:
                     html.Div(_column_choice(), className="menu-body"),
                 ],
             ),
+            action("import", "Import a log", _IMPORT),
             action("runs-csv", "CSV", "Download the table as CSV"),
             dmc.Button("Compare selected", id="compare-selected", size="xs", disabled=True),
         ],
@@ -136,7 +145,7 @@ def _grid() -> dag.AgGrid:
         rowData=[],
         dashGridOptions={
             "rowSelection": {"mode": "multiRow", "enableClickSelection": False},
-            "selectionColumnDef": {"pinned": "left", "width": 44},
+            "selectionColumnDef": {"pinned": "left", "width": 40},
             "rowHeight": 38,
             "headerHeight": 36,
             "animateRows": False,
@@ -145,38 +154,38 @@ def _grid() -> dag.AgGrid:
         },
         csvExportParams={"fileName": "runs.csv"},
         className="runs-grid",
-        style={"height": "calc(100vh - 178px)", "minHeight": 300},
+        style={"height": "100%", "minHeight": 300},
     )
 
 
 def _columns() -> list[dict[str, Any]]:
     columns: list[dict[str, Any]] = [
-        {"field": "name", "headerName": "Run", "cellRenderer": "FadewatchRun", "minWidth": 170,
+        {"field": "name", "headerName": "Run", "cellRenderer": "FadewatchRun", "minWidth": 130,
          "flex": 2, "pinned": None},
         {"field": "health", "headerName": "Health", "cellRenderer": "FadewatchHealth",
-         "minWidth": 118, "comparator": {"function": "fadewatchByHealth(params)"}},
+         "minWidth": 120, "comparator": {"function": "fadewatchByHealth(params)"}},
         {"field": "status", "headerName": "Status", "cellRenderer": "FadewatchStatus",
-         "minWidth": 108},
+         "minWidth": 98},
         {"field": "project", "headerName": "Project", "minWidth": 100},
         {"field": "group", "headerName": "Group", "minWidth": 84},
         {"field": "tags", "headerName": "Tags", "minWidth": 100},
         {"field": "mode", "headerName": "Mode", "minWidth": 92},
         _number("step", "Last step", "fadewatchStep", "newest step that was reported"),
-        _number("accuracy", "Accuracy", "fadewatchPercent", describe("accuracy"), 126),
+        _number("accuracy", "Accuracy", "fadewatchPercent", describe("accuracy"), 106),
         _course("accuracy"),
-        _number("entropy", "Entropy", "fadewatchNumber", describe("entropy"), 116),
+        _number("entropy", "Entropy", "fadewatchNumber", describe("entropy"), 102),
         _course("entropy"),
         _number("kl_k3", "KL k3", "fadewatchNumber", describe("kl_k3")),
         _number("grad_norm", "Grad norm", "fadewatchNumber", describe("grad_norm")),
-        _number("alpha", "alpha", "fadewatchNumber", describe("schedule/alpha")),
-        _number("delta", "delta", "fadewatchNumber", describe("schedule/delta")),
-        _number("age", "Updated", "fadewatchAge", "since the last news of the run"),
-        _number("created", "Started", "fadewatchDay", "first report of the run, UTC"),
+        _number("alpha", "alpha", "fadewatchNumber", describe("schedule/alpha"), 58),
+        _number("delta", "delta", "fadewatchNumber", describe("schedule/delta"), 58),
+        _number("age", "Updated", "fadewatchAge", "since the last news of the run", 86),
+        _number("created", "Started", "fadewatchDay", "first report of the run, UTC", 140),
     ]  # fmt: skip
     return [{**column, "hide": column["field"] in _FIRST_HIDDEN} for column in columns]
 
 
-def _number(field: str, title: str, form: str, tooltip: str, width: int = 88) -> dict[str, Any]:
+def _number(field: str, title: str, form: str, tooltip: str, width: int = 76) -> dict[str, Any]:
     return {
         "field": field,
         "headerName": title,
@@ -197,7 +206,7 @@ def _course(metric: str) -> dict[str, Any]:
         "cellRendererParams": {"metric": metric},
         "sortable": False,
         "resizable": False,
-        "minWidth": 96,
+        "minWidth": 82,
         "maxWidth": 110,
     }
 
@@ -241,8 +250,9 @@ def _empty() -> html.Section:
                 id="import-example",
                 type="button",
                 className="button",
-                **acts("import"),
+                **acts("import-example"),
             ),
-            html.P(id="import-note", className="dimmed", role="status"),
+            html.P(["Or at a log that you have: ", action("import", "Import a log", _IMPORT)]),
+            html.P(id="import-note", className="hidden", role="status"),
         ],
     )

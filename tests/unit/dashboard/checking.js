@@ -2,7 +2,7 @@
 const assert = require("node:assert/strict");
 const path = require("node:path");
 const assets = path.resolve(process.argv[2]);
-for (const name of ["core", "core_alerts", "core_axes", "core_fill", "core_plots", "core_view", "core_words"]) require(path.join(assets, `${name}.js`));
+for (const name of ["core", "core_alerts", "core_axes", "core_fill", "core_forecast", "core_plots", "core_view", "core_words"]) require(path.join(assets, `${name}.js`));
 
 const checks = {};
 module.exports = {

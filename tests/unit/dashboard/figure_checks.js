@@ -100,6 +100,23 @@ check("a pin is a stretch until its release, and one without release goes on", (
   assert.equal(annotations.length, 2);
 });
 
+const forecast = { floor: 0.2, step: 130, earliest: 120, latest: 140 };
+
+check("a forecast goes from the entropy to its floor, between the earliest and the latest step", () => {
+  const { shapes, annotations } = core.forecastMarks(forecast, 100, 0.5, "#000");
+  assert.deepEqual(shapes.slice(0, 2).map(({ path }) => path), ["M 100,0.5 L 120,0.2 L 140,0.2 Z", "M 100,0.5 L 130,0.2"]);
+  assert.equal(annotations[0].text, "floor 0.20");
+  for (const nothing of [core.forecastMarks(null, 100, 0.5, ""), core.forecastMarks(forecast, 140, 0.5, ""), core.forecastMarks(forecast, 100, NaN, "")]) assert.deepEqual(nothing, { shapes: [], annotations: [] });
+});
+
+check("the axis makes room for a forecast, and for a far one only a quarter", () => {
+  assert.equal(core.forecastEnd(forecast, 0, 200), 200);
+  assert.equal(core.forecastEnd(forecast, 0, 130), 140);
+  assert.equal(core.forecastEnd({ ...forecast, latest: null }, 0, 120), 130);
+  assert.equal(core.forecastEnd({ ...forecast, latest: 900 }, 0, 100), 125);
+  assert.equal(core.forecastEnd(null, 0, 100), 100);
+});
+
 check("a histogram counts every number once, and knows bins of one value", () => {
   const { edges, counts } = core.histogram([[0, 1, 1, NaN], [0.5]], 4);
   assert.deepEqual([edges[0], edges[4]], [0, 1]);

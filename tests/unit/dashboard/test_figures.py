@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import plotly.graph_objects as go
@@ -45,9 +46,18 @@ def several(count: int) -> list[Run]:
 def test_entropy_alone_is_one_line_from_zero_with_its_target_named() -> None:
     assert entropy.data([run("a", "entropy", h_star=0.62)]) == Chart(
         curves=(Curve("a", "entropy", "entropy", "blue", width=2.0),),
-        levels=(Level(0.62, "H* 0.62", "green"),),
+        levels=(Level(0.62, "H* 0.62", "green", band=0.0),),
         rows=(Row(zero=True),),
     )
+
+
+def test_below_the_target_is_the_band_in_which_delta_moves() -> None:
+    one = replace(run("a", "entropy", h_star=0.62), delta_min=0.3, entropy_scale=0.5)
+    decided = entropy.data([one])
+    assert decided.levels[0].band == pytest.approx(0.62 - 0.7 * 0.5)
+    band, line = (figure(decided, LIGHT) or {})["layout"]["shapes"]
+    assert (band["type"], band["y0"], band["y1"]) == ("rect", 0.62, decided.levels[0].band)
+    assert line["type"] == "line"
 
 
 def test_entropy_without_a_known_target_has_no_target_line() -> None:

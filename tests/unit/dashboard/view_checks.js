@@ -14,6 +14,14 @@ check("the address of the page that compares holds all of its view", () => {
   assert.equal(core.composeSearch(core.parseView(search, false), false), search);
 });
 
+check("the address of a proposal offers its pair, and the address of a tab what it compares", () => {
+  assert.equal(core.proposalSearch({ alpha: 1.004, delta: 0.3 }), "?tab=steering&alpha=1&delta=0.3");
+  assert.equal(core.proposalSearch({ alpha: null, delta: 0.745 }), "?tab=steering&delta=0.75");
+  const search = "?tab=whatif&methods=dapo,maxrl";
+  assert.deepEqual(core.parseView(search, false).methods, ["dapo", "maxrl"]);
+  assert.equal(core.composeSearch(core.parseView(search, false), false), search);
+});
+
 check("what an address cannot mean is its default", () => {
   const view = core.parseView("?smooth=7&range=eval&compare=,,&dark=x&zoom=9:3&axis=epoch&step=-1&view=pie", true);
   assert.deepEqual([view.smooth, view.range, view.compare, view.zoom, view.axis, view.step, view.view], [0.9, "all", [], null, "step", null, "overlay"]);
