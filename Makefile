@@ -9,7 +9,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
-CORE_TESTS = fade_core tests/unit/core tests/unit/core_torch tests/golden tests/property
+CORE_TESTS = fade_core tests/unit/core tests/unit/core_torch tests/unit/fadewatch tests/golden \
+	tests/property
 
 .PHONY: demo test check lint coverage fuzz format screenshots clean
 

@@ -124,6 +124,22 @@ def test_every_detector_has_its_own_alert() -> None:
     assert [one.finding.detector for one in resolved] == ["a"]
 
 
+def test_one_that_never_was_confirmed_leaves_nothing_behind() -> None:
+    alerts, resolved = alerting.advance({}, 0, [finding()], RULES)
+    assert [one.state for one in alerts.values()] == ["pending"]
+    step = 0
+    while alerts:
+        step += 1
+        alerts, resolved = alerting.advance(alerts, step, [], RULES)
+        assert resolved == []
+    assert step <= RULES.quiet_for
+
+
+def test_an_acknowledgement_can_be_taken_back() -> None:
+    firing = _after([finding("critical")])
+    assert alerting.unacknowledge(alerting.acknowledge(firing)).state == "firing"
+
+
 def _after(findings: Iterable[Finding]) -> Alert:
     alert: Alert | None = None
     for seen in findings:

@@ -51,6 +51,22 @@ def test_a_schedule_that_moves_is_recognised_by_the_recorded_pair() -> None:
     assert (found.nearest.method, found.nearest.params) == ("fade", {"alpha": 2.0, "delta": 0.7})
 
 
+def test_a_factor_is_told() -> None:
+    one = recorded("maxrl")
+    found = recorded_profile([RecordedStep(one.rewards, 3.0 * one.advantages)])
+    assert found is not None
+    assert (found.relation, found.verdict) == ("proportional", "3 times maxrl")
+
+
+def test_the_table_is_of_the_groups_of_one_size_and_of_whole_successes() -> None:
+    many, fewer = recorded("f_grpo"), recorded("f_grpo", 1)
+    halves = RecordedStep(many.rewards / 2, advantages(many.rewards / 2, "f_grpo"))
+    narrow = RecordedStep(fewer.rewards[:, :6], advantages(fewer.rewards[:, :6], "f_grpo"))
+    found = recorded_profile([many, halves, narrow])
+    assert found is not None
+    assert found.verdict == "equals f_grpo(gamma=1)"
+
+
 def test_weights_of_no_known_method_are_not_given_a_name() -> None:
     one = recorded("grpo")
     odd = RecordedStep(one.rewards, np.sin(17.0 * np.arange(one.rewards.size)).reshape(-1, 8))

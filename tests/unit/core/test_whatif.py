@@ -14,7 +14,16 @@ from fade_core.diversity import (
 )
 from fade_core.errors import SettingError, ShapeError, UnknownMethodError
 from fade_core.passk import pass_at_k
-from fade_core.whatif import MethodSpec, RewardStep, parse_params, parse_spec, ragged, what_if
+from fade_core.whatif import (
+    MethodSpec,
+    RewardStep,
+    parse_methods,
+    parse_params,
+    parse_spec,
+    ragged,
+    what_if,
+    what_if_masses,
+)
 
 GROUPS = [[1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 0.0, 1.0]]
 
@@ -176,3 +185,23 @@ def test_zero_variance_refuses_what_is_no_rate_or_size() -> None:
         zero_variance_expected(1.1, 3)
     with pytest.raises(SettingError, match="group_size"):
         zero_variance_uniform(0)
+
+
+def test_a_list_of_methods_names_each_once_and_at_least_one() -> None:
+    specs = parse_methods(["grpo, power:alpha=2", "grpo,"])
+    assert [spec.label for spec in specs] == ["grpo", "power:alpha=2"]
+    with pytest.raises(SettingError, match="name at least one method, such as --advantage fade"):
+        parse_methods([" , "])
+
+
+def test_the_masses_alone_are_those_of_the_whole_answer() -> None:
+    steps = [RewardStep(0, GROUPS, alpha=2.0, delta=0.5), RewardStep(1, [[2.0, 0.0]])]
+    methods = [MethodSpec("grpo"), MethodSpec("fade"), MethodSpec("maxrl")]
+    masses, whole = what_if_masses(steps, methods), what_if(steps, methods)
+    for i, spec in enumerate(methods):
+        summary, first = whole[0].outcomes[i].summary, masses[spec.label][0]
+        assert first is not None
+        assert first.success == pytest.approx(float(str(summary["mass_success"])))
+        assert first.failure == pytest.approx(float(str(summary["mass_failure"])))
+    # A reward of 2 has no solve rate: defined for grpo only.
+    assert [masses[spec.label][1] is None for spec in methods] == [False, True, True]
