@@ -20,8 +20,8 @@ from fade_core.scheduler import Schedule, SchedulerConfig
 
 _fields_of = attrgetter(*(field.name for field in fields(Schedule)))
 
-MAX_BACKLOG = 256
-"""Observations that ``bound`` lets wait to be folded."""
+MAX_BACKLOG = 4096
+"""Observations that ``bound`` lets wait to be folded; the sender folds them long before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,10 @@ THREAD_NAME = "fade-sender"
 IDLE_S = 3600.0
 """How often a sender that has stopped looks whether its run goes on; the bell says it sooner."""
 
+REST_S = 0.1
+"""Least time between two rounds. In it a full batch wakes nobody: a thread that wakes takes the
+interpreter from the trainer, each time for longer than a step takes to log."""
+
 LAST_TRIES_S = 0.25
 """Pause between tries once the run is closing."""
 
@@ -37,13 +41,14 @@ class Sender:
     3. A record that the server refuses costs that record, not its batch.
     4. ``close`` sends what is in the spool and returns within its timeout.
     5. A fault in here is logged and costs delivery, never the trainer or the records.
+    6. It begins a round at most once in ``REST_S`` seconds, however fast batches fill.
 
     Args:
         writer: The spool; closed, and deleted when the server has all of it, by the thread.
         connect: Opens the connection, in the thread.
         ledger: Counts what was confirmed and rejected.
         on_reply: Handed every answer of the server, in the thread.
-        between: Called in the thread before each round, for work that can wait.
+        between: Called in the thread before each round and each new try, for work that can wait.
         on_registered: Called in the thread whenever the server was told of the run.
         interval_s: Longest time a record waits for its batch to fill, in seconds.
     """
@@ -65,12 +70,15 @@ class Sender:
         self._interval_s = interval_s
         self._deadline, self._closing = float("inf"), False
         self._bell = Bell()
+        self._is_full = self._rests = False
         self.thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
         self.thread.start()
 
     def nudge(self) -> None:
-        """Say that a batch is full; does nothing else."""
-        self._bell.ring()
+        """Say that a batch is full; wakes the thread only where it waits for that."""
+        self._is_full = True
+        if not self._rests:
+            self._bell.ring()
 
     def ask_to_close(self, timeout_s: float) -> None:
         """Have the thread send what is left within ``timeout_s`` seconds and end; no waiting."""
@@ -115,10 +123,13 @@ class Sender:
         while more:
             # Asked before the round, so that what was logged before the close is sent.
             more = not self._closing
+            self._is_full = False
             if not self._round(courier):
                 return
             if more:
-                self._bell.wait(self._interval_s)
+                self._rest(min(REST_S, self._interval_s))
+                if not (self._is_full or self._closing):
+                    self._bell.wait(self._interval_s - REST_S)
 
     def _round(self, courier: Courier) -> bool:
         try:
@@ -145,6 +156,12 @@ class Sender:
         if self._closing:
             # Nothing to wait for any more; the last tries are close together.
             sleep(max(0.0, min(LAST_TRIES_S, self._deadline - monotonic())))
+        self._rest(seconds)
+        self._between()
+
+    def _rest(self, seconds: float) -> None:
+        self._rests = True
         until = monotonic() + seconds
         while not self._closing and (left := until - monotonic()) > 0:
             self._bell.wait(left)
+        self._rests = False

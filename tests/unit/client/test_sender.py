@@ -5,6 +5,7 @@ import json
 import logging
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -15,6 +16,7 @@ from fade_client import courier, endpoints, opening
 from fade_client.endpoints import Api
 from fade_client.frames import StepFrame, pack
 from fade_client.ledger import Ledger
+from fade_client.sender import REST_S, Sender
 from fade_client.spool import SpoolWriter, rejected_path
 from tests.unit.client.fakes import TIMEOUT_S, FakeNetwork, open_run, resolved
 
@@ -239,6 +241,22 @@ def test_a_large_confirmed_spool_is_emptied_while_the_run_goes_on(
     writer.close()
     assert network.stored(options.header.run_id) == list(range(100))
     assert ledger.confirmed == sum(len(batch["steps"]) for batch in network.batches) == 100
+
+
+def test_full_batches_do_not_wake_a_sender_that_rests(tmp_path: Path, network: FakeNetwork) -> None:
+    options = resolved(tmp_path)
+    rounds: list[float] = []
+    sender = Sender(
+        SpoolWriter(options.path, options.header), network.client, Ledger(),
+        on_reply=lambda _: None, between=lambda: rounds.append(time.monotonic()), interval_s=60.0,
+    )  # fmt: skip
+    deadline = time.monotonic() + TIMEOUT_S
+    while len(rounds) < 4 and time.monotonic() < deadline:
+        sender.nudge()
+    began = rounds[:4]
+    sender.close(TIMEOUT_S)
+    assert len(began) == 4
+    assert min(after - before for before, after in pairwise(began)) >= REST_S
 
 
 def test_large_bodies_are_compressed(tmp_path: Path, network: FakeNetwork) -> None:
