@@ -51,7 +51,7 @@ class Rewards:
         columns = per_function_NF.shape[1]
         if columns == 1 and weights_F.tolist() == [1.0]:
             # One reward of weight 1 is its own sum, and a dozen small operations less.
-            only_PG = per_function_NF.view(-1, group_size)
+            only_PG = per_function_NF.reshape(-1, group_size)
             return cls(only_PG, None if index is None else only_PG)
         weights = weights_F.to(per_function_NF.device).unsqueeze(0)
         total = (per_function_NF * weights).nansum(dim=1)
