@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from fade_client.frames import StepFrame
+from fade_client.importers.completions import check_unpacked
 from fade_client.importers.reading import read
 from fade_client.importers.result import ImportedRun
 from fade_client.importers.source import printable
@@ -19,7 +20,7 @@ UPLOAD_STEPS = 1000
 
 
 def read_upload(
-    path: Path, log_format: str | None, project: str, most_steps: int
+    path: Path, log_format: str | None, project: str, most_steps: int, most_bytes: int
 ) -> list[ForeignRun]:
     """Read a log for the server: what ``import`` would spool and send, as what it would send.
 
@@ -28,10 +29,12 @@ def read_upload(
         log_format: Id of its format; None to tell it by the content.
         project: Where its runs go.
         most_steps: Most steps of one batch.
+        most_bytes: That the file may take once it is unpacked.
 
     Raises:
-        LogError: It cannot be read.
+        LogError: It cannot be read, or is larger.
     """
+    check_unpacked(path, most_bytes)
     found = read(path, log_format)
     return [_foreign(run, project, min(most_steps, UPLOAD_STEPS)) for run in found if run.attempts]
 

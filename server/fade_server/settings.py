@@ -88,7 +88,8 @@ class Settings(BaseSettings):
     commas; ``*`` for any. Without it these headers are ignored."""
 
     max_body_bytes: int = Field(default=64 * 2**20, ge=1024)
-    """Largest request body, both as sent and after decompression."""
+    """Largest request body, both as sent and after decompression; the same for what a Parquet file
+    that is imported holds."""
 
     max_batch_steps: int = Field(default=10_000, ge=1)
     """Most steps in one batch."""

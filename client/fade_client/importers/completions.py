@@ -23,6 +23,8 @@ from fade_client.importers.source import Format, Sample, run_name
 PATTERN = "completions_*.parquet"
 _TEXTS = frozenset({"step", "prompt", "completion", "advantage", "timestamp"})
 _MAGIC = b"PAR1"
+_PIECE = 1024
+"""Rows that are unpacked at once."""
 
 
 def recognises(sample: Sample) -> bool:
@@ -64,6 +66,43 @@ def read_parquet(file: Path) -> dict[str, list[Any]]:
     except (ArrowException, OSError) as error:
         raise LogError(f"{file} is no parquet file that can be read: {error}") from error
     return columns
+
+
+def check_unpacked(file: Path, most_bytes: int) -> None:
+    """Refuse a Parquet file that is far more than it seems; any other file is what it is.
+
+    Its own word on its size is not enough: a column that says one value a million times is a few
+    bytes, so that it is unpacked piece by piece until it is too much.
+
+    Args:
+        file: Anything.
+        most_bytes: That its values may take, at least eight for each of them.
+
+    Raises:
+        LogError: It holds more, or cannot be read.
+    """
+    with file.open("rb") as opened:
+        if opened.read(len(_MAGIC)) != _MAGIC:
+            return
+    try:
+        from pyarrow import ArrowException, parquet  # noqa: PLC0415  optional, and large
+    except ImportError:
+        return  # nothing will be unpacked either
+    try:
+        with parquet.ParquetFile(file) as packed:
+            groups = range(packed.metadata.num_row_groups)
+            announced = sum(packed.metadata.row_group(index).total_byte_size for index in groups)
+            left = most_bytes - announced
+            if left >= 0:
+                left = most_bytes
+                for piece in packed.iter_batches(_PIECE):
+                    left -= max(piece.nbytes, 8 * piece.num_rows * piece.num_columns)
+                    if left < 0:
+                        break
+    except (ArrowException, OSError) as error:
+        raise LogError(f"{file} is no parquet file that can be read: {error}") from error
+    if left < 0:
+        raise LogError(f"{file} holds over {most_bytes} bytes once it is unpacked")
 
 
 def _add(draft: Draft, step: int | None, table: dict[str, list[Any]], rows: Sequence[int]) -> None:

@@ -52,8 +52,9 @@ class ForeignRun:
     warnings: Sequence[str]
 
 
-Importer = Callable[[Path, str | None, str, int], list[ForeignRun]]
-"""Reads a file: its path, its format or None, the project, the most steps of a batch.
+Importer = Callable[[Path, str | None, str, int, int], list[ForeignRun]]
+"""Reads a file: its path, its format or None, the project, the most steps of a batch, the most
+bytes that the file may take once it is unpacked.
 
 Raises a ``FadeError`` when it cannot.
 """
@@ -128,8 +129,9 @@ def _read(context: Context, importer: Importer, upload: Upload) -> list[ForeignR
         path = Path(folder) / "imported" / safe_name(upload.name)
         path.parent.mkdir()
         path.write_bytes(upload.content)
+        limits = context.settings.max_batch_steps, context.settings.max_body_bytes
         try:
-            found = importer(path, upload.format, upload.project, context.settings.max_batch_steps)
+            found = importer(path, upload.format, upload.project, *limits)
         except FadeError as error:
             message = str(error).replace(str(path), path.name)
             raise refuse("file", f"cannot be read: {message}", path.name) from error

@@ -2,12 +2,15 @@
 
 import io
 import json
+import sqlite3
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fade_client.importers.reading import read
@@ -252,3 +255,36 @@ def test_a_log_may_be_compressed_on_the_way(api: Api) -> None:
     query = {"project": "packed"}
     answer = api.post("/runs/import", content=gzip.compress(LOG), headers=headers, params=query)
     assert answer.json()["runs"][0]["accepted"] == 3
+
+
+def test_a_parquet_file_that_unpacks_to_more_than_a_body_may_be_is_refused(api: Api) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    count = 2_000_000
+    same = pyarrow.array(np.zeros(count))
+    bomb = io.BytesIO()
+    parquet.write_table(pyarrow.table({"step": same, "time": same, "loss": same}), bomb)
+    assert len(bomb.getvalue()) < 2**20 / 10
+    answer = api.post("/runs/import?filename=bomb.parquet", content=bomb.getvalue())
+    assert answer.status_code == 422
+    said = answer.json()["detail"]
+    assert "bomb.parquet" in said
+    assert f"over {2**20} bytes once it is unpacked" in said
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "CREATE VIEW w AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+        "SELECT i FROM n",
+        "CREATE TABLE metrics (id INTEGER, timestamp TEXT, run_name TEXT, step INTEGER, "
+        "metrics TEXT AS (printf('%.*c', 900000000, 'x')))",
+    ],
+)
+def test_a_database_that_makes_its_rows_up_is_refused(api: Api, tmp_path: Path, made: str) -> None:
+    path = tmp_path / "made.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(made)
+    answer = api.post("/runs/import?filename=made.db&format=trackio", content=path.read_bytes())
+    assert answer.status_code == 422
+    assert "made.db has views or computed columns" in answer.json()["detail"]
