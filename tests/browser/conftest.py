@@ -44,6 +44,7 @@ class Visitor:
         """Keep what is on the screen, for people to look at and for the documentation."""
         SCREENSHOTS.mkdir(exist_ok=True)
         self.page.set_viewport_size({"width": 1280, "height": 800})
+        self.page.evaluate("new Promise((drawn) => setTimeout(drawn, 400))")  # figures follow
         self.wait_for("!document.getAnimations().length", "the page to come to rest")
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
 

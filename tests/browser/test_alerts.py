@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import fade_client
-from tests.browser.conftest import SCRIPT, Visitor
+from tests.browser.conftest import Visitor
 from tests.browser.simulated import Simulation, stream
 from tests.conftest import ServerProcess, wait_until
 
@@ -29,7 +29,7 @@ def visitor(server: ServerProcess, visit: Callable[[ServerProcess], Visitor]) ->
 def controlled(server: ServerProcess, tmp_path: Path) -> Iterator[fade_client.Run]:
     """Train in control mode, with the weights that the run hands out, until the test ends."""
     run = fade_client.init(
-        "countdown", SCRIPT, server=server.url, dir=str(tmp_path / "spool"), mode="control"
+        "countdown", "fade-seed1", server=server.url, dir=str(tmp_path / "spool"), mode="control"
     )
     over = Event()
 
@@ -52,7 +52,7 @@ def controlled(server: ServerProcess, tmp_path: Path) -> Iterator[fade_client.Ru
 def test_an_alert_is_followed_to_its_evidence_and_acknowledged(
     visitor: Visitor, server: ServerProcess, tmp_path: Path
 ) -> None:
-    run = stream(server.url, tmp_path / "spool", Simulation(SCRIPT, 1, 120, "grpo", 0.95))
+    run = stream(server.url, tmp_path / "spool", Simulation("grpo-seed1", 1, 120, "grpo", 0.95))
     wait_until(lambda: bool(_with_proposal(server)), "an alert that proposes a pair")
     alert = _with_proposal(server)[0]
     page = visitor.page
@@ -61,7 +61,7 @@ def test_an_alert_is_followed_to_its_evidence_and_acknowledged(
     page.get_by_role("link", name="Alerts").click()
 
     card = page.locator(f"#alert-{alert['id']}")
-    expect(card).to_contain_text(SCRIPT)
+    expect(card).to_contain_text("grpo-seed1")
     expect(card).to_contain_text(alert["advice"][0])
     card.get_by_role("link", name="Show the evidence").click()
     wait_until(lambda: f"alert={alert['id']}" in visitor.address, "the page of the run")
@@ -71,12 +71,12 @@ def test_an_alert_is_followed_to_its_evidence_and_acknowledged(
     assert low <= alert["onset_step"] < alert["last_step"] <= high
 
     page.locator(f"#alert-{alert['id']}").get_by_role("button", name="Acknowledge").click()
-    page.get_by_label("Note for the others").fill(f"lowering {SCRIPT}")
+    page.get_by_label("Note for the others").fill("lowering delta")
     page.locator("#ack-send").click()
-    expect(page.locator(f"#alert-{alert['id']}")).to_contain_text(f"lowering {SCRIPT}")
+    expect(page.locator(f"#alert-{alert['id']}")).to_contain_text("lowering delta")
     stored = server.get(f"/api/v1/runs/{run}/alerts").json()["alerts"]
     assert [(a["state"], a["note"]) for a in stored if a["id"] == alert["id"]] == [
-        ("acknowledged", f"lowering {SCRIPT}")
+        ("acknowledged", "lowering delta")
     ]
     visitor.picture("alert")
 
@@ -105,17 +105,19 @@ def test_a_pinned_delta_is_previewed_and_confirmed_by_the_trainer(
     page.locator("#steer-pin").click()
     expect(page.locator("#steer-problem")).to_contain_text("Say why")
 
-    page.locator("#steer-reason").fill(f"slower {SCRIPT}")
+    page.locator("#steer-reason").fill("slower while the KL settles")
     page.locator("#steer-pin").click()
     expect(page.locator("#steer-confirmed")).to_contain_text("confirmed the pin at step")
     body = server.get(f"/api/v1/runs/{controlled.id}").json()
-    assert body["override"]["reason"] == f"slower {SCRIPT}"
+    assert body["override"]["reason"] == "slower while the KL settles"
     assert body["override"]["revert_on"] == "critical"
     assert body["override"]["expires_at"] > body["override"]["at"]
     assert controlled.schedule.delta == body["override"]["delta"]
     expect(page.locator("#steer-trail")).to_contain_text("confirmed by the trainer")
-    expect(page.locator("#steer-trail")).to_contain_text(f"slower {SCRIPT}")
+    expect(page.locator("#steer-trail")).to_contain_text("slower while the KL settles")
     visitor.picture("steering")
+    # the window became narrower, and the figure keeps its height
+    visitor.wait_for("document.getElementById('steer-plot').clientHeight === 330", "its height")
 
     page.locator("#steer-release").click()
     expect(page.locator("#steer-confirmed")).to_contain_text("confirmed the release at step")

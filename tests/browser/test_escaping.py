@@ -1,13 +1,14 @@
 """What people and trainers call things is text on every page, and never markup."""
 
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import IMAGE, SCRIPT, Fleet, Visitor
-from tests.conftest import ServerProcess
+from tests.conftest import ServerProcess, wait_until
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)  # the machine may be busy
@@ -22,7 +23,15 @@ def pinned(fleet: Fleet) -> str:
     assert pin.status_code == 200
     silence = {"run": run, "duration_s": 600, "reason": IMAGE}
     assert httpx.post(f"{fleet.server.url}/api/v1/silences", json=silence).status_code == 201
+    wait_until(lambda: bool(_firing(fleet.server)), "an alert that fires")
+    note = f"{fleet.server.url}/api/v1/alerts/{_firing(fleet.server)[0]['id']}/ack"
+    assert httpx.post(note, json={"note": IMAGE}).status_code == 200
     return run
+
+
+def _firing(server: ServerProcess) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = server.get("/api/v1/alerts", state="firing").json()["alerts"]
+    return found
 
 
 def test_names_tags_groups_settings_and_reasons_are_text_everywhere(
@@ -45,7 +54,7 @@ def test_names_tags_groups_settings_and_reasons_are_text_everywhere(
             "#panel-accuracy .infolayer",
             SCRIPT[:16],
         ),
-        ("/alerts?state=all", "#recent", SCRIPT),
+        ("/alerts?state=acknowledged", "#alerts-list", IMAGE),
         (f"/runs/{SCRIPT}", "body", "No such page"),
     ):
         visitor.goto(path)

@@ -89,6 +89,7 @@ def test_a_sink_is_added_tested_and_deleted_and_retention_is_saved(
 def _choose_project(page: Page) -> None:
     page.locator("#keep-project").click()
     page.get_by_role("option", name="countdown").click()
+    expect(page.locator("#keep-save")).to_be_enabled()
 
 
 def _create(page: Page, name: str, scope: str) -> str:

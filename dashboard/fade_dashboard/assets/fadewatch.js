@@ -69,6 +69,7 @@
 
   let trouble = "", stream = ["", ""];
   function reachable(error) {
+    if (error?.status === 401 && window.fadewatchSettings.holding()) return; // the first key was just made, and is still shown
     const text = error instanceof Refused ? error.message : "service not reachable";
     trouble = error ? (error.final ? error.message : `${text}, retrying`) : "";
     announce();

@@ -111,12 +111,13 @@
 
   async function chooseProject(project) {
     if (!project) return; // also called when the page is new
-    set("keep-save", { disabled: false });
+    set("keep-save", { disabled: true }); // until what is in force has arrived, which would go over what is typed
     say("keep", "");
     try {
       const policy = await (await ask(policyOf(project))).json();
       set("keep-weights", { value: policy.weights_days ?? "" });
       set("keep-runs", { value: policy.runs_days ?? "" });
+      set("keep-save", { disabled: false });
     } catch (error) {
       say("keep", core.capital(error.message));
     }
