@@ -201,14 +201,13 @@ def run_page(browser: Browser, server: ServerProcess, url: str, steps: int) -> l
         drawn(page, url, FIRST)
         first = notes.take()
         rows.append(Row("first charts, warm", best(lambda: drawn(page, url, FIRST)), "ms", 800))
-        page.wait_for_timeout(3000)
-        notes.take()
+        settle(page, notes)
         zoom = [0.4 * steps, 0.5 * steps]
         took = page.evaluate(ZOOMED, [list(FIRST[1:4]), zoom])
         zoomed = notes.take()
         rows.append(Row("zoom to redraw", took, "ms", 150))
         page.keyboard.press("z")
-        page.wait_for_timeout(4000)
+        settle(page, notes)
         rows += [*live(page, notes, server, steps)]
     with fresh(browser, 6000) as page:
         drawn(page, url, FIRST)
@@ -221,6 +220,13 @@ def run_page(browser: Browser, server: ServerProcess, url: str, steps: int) -> l
     rows.append(Row("server CPU, first charts", cpu_ms(server, first), "ms", 10))
     rows.append(Row("server CPU, a zoom", cpu_ms(server, zoomed), "ms", 2))
     return rows
+
+
+def settle(page: Page, notes: Notes) -> None:
+    """Wait until a page asks for nothing more."""
+    page.wait_for_timeout(3000)
+    while notes.take():
+        page.wait_for_timeout(3000)
 
 
 def live(page: Page, notes: Notes, server: ServerProcess, steps: int) -> Iterator[Row]:
@@ -239,7 +245,7 @@ def live(page: Page, notes: Notes, server: ServerProcess, steps: int) -> Iterato
         fadewatch.lastStep('entropy') >= step ? done() : requestAnimationFrame(look); look(); })""",
         steps,
     )
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(1500)
     tick = notes.take()
     yield Row("live tick, bytes of numbers", bytes_of(tick) / 1024, "KB", 20)
     yield Row("server CPU, live tick", cpu_ms(server, tick), "ms", 5)
