@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from fade_server.errors import (
     PROBLEM_MEDIA_TYPE,
@@ -28,6 +29,7 @@ from fade_server.errors import (
 )
 from fade_server.queries.engine import is_full
 from fade_server.request_id import current_id
+from fade_server.routes.observing import LEFT
 from fade_server.services.codec import encode
 
 log = logging.getLogger(__name__)
@@ -78,7 +80,12 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(DBAPIError, _unavailable)
     app.add_exception_handler(PoolTimeoutError, _busy)
+    app.add_exception_handler(ClientDisconnect, _left)
     app.add_exception_handler(Exception, _unexpected)
+
+
+async def _left(_: Request, __: Exception) -> Response:
+    return Response(status_code=LEFT)  # to nobody: the client left within its own body
 
 
 def _refused(_: Request, error: Exception) -> Response:

@@ -1,5 +1,6 @@
 """``/metrics``: what it counts, whom it is for, and that it cannot grow without bound."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,22 @@ def test_an_event_stream_is_counted_while_it_is_open(tmp_path: Path) -> None:
             assert next(lines)
             assert streams() == 1
         wait_until(lambda: streams() == 0, "the stream to end")
+
+
+def test_a_client_that_leaves_within_its_body_is_no_fault_of_the_service(tmp_path: Path) -> None:
+    app = create_app(Settings(database_url=f"sqlite:///{tmp_path}/fade.db"))
+    head = b"POST /api/v1/runs/a/steps HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n"
+    name = "fadewatch_requests_total method=POST route=/api/v1/runs/{run}/steps status="
+    with serve_live(app) as url:
+        with socket.create_connection(("127.0.0.1", httpx.URL(url).port or 0)) as connection:
+            connection.sendall(head + b'{"steps"')
+
+        def noted() -> list[str]:
+            series = parse(httpx.get(f"{url}/metrics").text)
+            return [one.removeprefix(name) for one in series if one.startswith(name)]
+
+        wait_until(lambda: bool(noted()), "the request to end")
+        assert noted() == ["499"]
 
 
 def test_two_applications_in_one_process_count_for_themselves(tmp_path: Path) -> None:

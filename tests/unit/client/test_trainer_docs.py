@@ -34,7 +34,7 @@ def test_the_plain_loops_of_the_page_run(
     assert all("alpha" in step and "accuracy" in step for step in steps)
 
 
-@pytest.mark.parametrize("page", ["trl.md", "others.md"])
+@pytest.mark.parametrize("page", ["trl.md", "skyrl.md", "openrlhf.md", "swift.md"])
 def test_the_snippets_call_what_exists_with_what_it_takes(page: str) -> None:
     for snippet in snippets(page, "python"):
         tree = ast.parse(snippet)
@@ -55,7 +55,7 @@ def _bind(call: ast.Call) -> None:
 
 
 def test_the_functions_that_are_named_on_a_command_line_exist() -> None:
-    for command in snippets("others.md", "bash"):
+    for command in snippets("slime.md", "bash"):
         for path in re.findall(r"fade_client[\w.]+", command):
             module, _, function = path.rpartition(".")
             assert callable(getattr(importlib.import_module(module), function))

@@ -88,7 +88,7 @@ def test_skyrls_callback_steers_and_records(tmp_path: Path, module: Any) -> None
     )  # fmt: skip
     module("skyrl.train.utils.callbacks", TrainingCallback=TrainingCallback)
     callbacks: list[Any] = []
-    run("others.md", "skyrl", trainer=SimpleNamespace(add_callback=callbacks.append))
+    run("skyrl.md", "skyrl", trainer=SimpleNamespace(add_callback=callbacks.append))
     rewards, mask = torch.tensor(REWARDS).unsqueeze(1), torch.ones(8, 1)
     uids = ["a"] * 4 + ["b"] * 4
     weights, _ = estimators["fade"](token_level_rewards=rewards, response_mask=mask, index=uids)
@@ -103,7 +103,7 @@ def test_skyrls_callback_steers_and_records(tmp_path: Path, module: Any) -> None
 def test_openrlhfs_maker_is_wrapped(tmp_path: Path, module: Any) -> None:
     maker = type("RemoteExperienceMaker", (Maker,), {})
     module("openrlhf.trainer.ppo_utils.experience_maker", RemoteExperienceMaker=maker)
-    controller = run("others.md", "openrlhf")["controller"]
+    controller = run("openrlhf.md", "openrlhf")["controller"]
     for one in maker("dr_grpo").compute_advantages_and_returns(experiences()):
         expected = torch.tensor([WEIGHTS[row] for row in one.index]) - Maker.KL
         assert one.advantages[:, 0].tolist() == pytest.approx(expected.tolist())
@@ -123,7 +123,7 @@ def slime_ends() -> Iterator[None]:
 def test_slime_finds_both_functions_by_their_paths(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (command,) = snippets("others.md", "bash")
+    (command,) = snippets("slime.md", "bash")
     paths = dict(zip(*[iter(shlex.split(command))] * 2, strict=True))
     monkeypatch.setenv("FADEWATCH_PROJECT", "countdown")
     monkeypatch.setenv("FADEWATCH_MODE", "control")
@@ -179,7 +179,7 @@ class AttachableSwiftTrainer(SwiftTrainer):
 def test_ms_swifts_trainer_is_attached_to(tmp_path: Path) -> None:
     pytest.importorskip("trl", reason="ms-swift's trainer is built on TRL's")
     trainer = AttachableSwiftTrainer(tmp_path)
-    run("others.md", "swift", trainer=trainer)
+    run("swift.md", "swift", trainer=trainer)
     assert trainer.train() == pytest.approx(WEIGHTS)
     (step,) = recorded(tmp_path)
     assert (step["entropy"], step["alpha"]) == (0.8, FIRST.alpha)
