@@ -72,7 +72,9 @@ def test_a_worker_that_does_not_read_never_holds_up_who_tells_it(tmp_path: Path)
     upgrade_database(url)
     worker = Worker(Settings(database_url=url), lambda _: None)
     worker.start()
-    (child,) = psutil.Process().children()
+    (child,) = [
+        one for one in psutil.Process().children() if "worker_child" in " ".join(one.cmdline())
+    ]
     child.suspend()
     for _ in range(20_000):  # more than a pipe holds
         worker.changed("nobody-knows-this-run")
