@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-SCALAR_STEPS = 3000
+SCALAR_STEPS = 20_000
 WEIGHT_STEPS = 300
 WARM_UP = 200
 PROMPTS, GROUP_SIZE = 512, 16
