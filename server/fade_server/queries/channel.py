@@ -5,6 +5,7 @@ import select
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -67,13 +68,15 @@ class Channel:
 
     def stop(self) -> None:
         """Send what waits, and end."""
-        self._stopping.set()
         with self._lock:
+            self._stopping.set()
             wake, self._wake = self._wake, None
         if wake is not None and self._thread is not None:
-            wake.send(b"\0")
-            self._thread.join()
-            wake.close()
+            with wake:
+                # One that was awake for a message has seen the end by itself.
+                with suppress(BrokenPipeError):
+                    wake.send(b"\0")
+                self._thread.join()
 
     def send(self, run_id: str) -> None:
         """Say that a run has changed."""

@@ -10,9 +10,11 @@ import httpx
 import psutil
 import psycopg
 import pytest
+from sqlalchemy import create_engine
 
 from fade_core import scheduler
 from fade_server.main import upgrade_database
+from fade_server.queries.channel import Channel
 from fade_server.services.codec import schedule_document
 from tests.conftest import ServerProcess, wait_until
 from tests.helpers import free_port
@@ -97,6 +99,20 @@ def test_word_comes_again_after_the_connection_was_cut(pair: list[ServerProcess]
         sent = _when(lambda: _send(there, "cut", [0]))
         _, seen = poll.result(timeout=60)
     assert seen - sent < NEVER_S / 3
+
+
+def test_a_channel_that_saw_the_end_before_it_was_told_ends_well(url: str) -> None:
+    engine, connected = create_engine(url), Event()
+    channel = Channel(engine)
+    channel.start(lambda _: connected.set())
+    assert connected.wait(30)
+    # What `stop` does first; the thread, awake for a message, can be quicker than the rest of it.
+    channel._stopping.set()
+    channel.send("a-run")
+    assert channel._thread is not None
+    channel._thread.join(30)
+    channel.stop()
+    engine.dispose()
 
 
 def test_two_processes_that_store_one_run_at_once_keep_one_order(
