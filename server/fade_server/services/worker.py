@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import orjson
 
@@ -59,8 +60,8 @@ class Worker:
         Args:
             timeout_s: How long to wait for that, in seconds; None for as long as it takes.
         """
-        self._stopping.set()
         with self._state:
+            self._stopping.set()
             child, self._child = self._child, None
         if child is not None:
             _hang_up(child)
@@ -101,12 +102,16 @@ class Worker:
         child = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert child.stdin is not None
         secrets = {"config", "api_key", "password", "secret_key"}  # which it has no use for
-        child.stdin.write(self._settings.model_dump_json(exclude=secrets).encode() + b"\n")
-        child.stdin.flush()
+        with suppress(BrokenPipeError):  # it has died already, which ``_attend`` sees to
+            child.stdin.write(self._settings.model_dump_json(exclude=secrets).encode() + b"\n")
+            child.stdin.flush()
         os.set_blocking(child.stdin.fileno(), False)
         with self._state:
             self._told, self._heard, self._left = 0, 0, 0
-            self._child = child
+            if self._stopping.is_set():
+                _hang_up(child)  # ``stop`` came while it was started, and did not know it
+            else:
+                self._child = child
         return child
 
     def _attend(self, child: subprocess.Popen[bytes]) -> None:
@@ -138,4 +143,5 @@ class Worker:
 
 def _hang_up(child: subprocess.Popen[bytes]) -> None:
     assert child.stdin is not None
-    child.stdin.close()
+    with suppress(BrokenPipeError):
+        child.stdin.close()

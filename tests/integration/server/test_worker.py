@@ -1,6 +1,7 @@
 """The process behind the server: it does its work, is replaced when it dies, and dies with it."""
 
 import math
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,25 @@ def test_a_worker_that_does_not_read_never_holds_up_who_tells_it(tmp_path: Path)
     assert worker.wait_idle(60)
     worker.stop(20)
     assert not child.is_running()
+
+
+def test_a_worker_that_is_started_while_the_service_ends_ends_too(tmp_path: Path) -> None:
+    worker = Worker(Settings(database_url=f"sqlite:///{tmp_path}/fade.db"), lambda _: None)
+    worker.stop()
+    # What follows a worker that died, a moment too late.
+    child = worker._spawn()
+    worker._attend(child)
+    assert child.returncode is not None
+
+
+def test_a_worker_that_cannot_start_keeps_nobody_from_ending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fade_server.services.worker.COMMAND", (sys.executable, "-c", ""))
+    worker = Worker(Settings(database_url=f"sqlite:///{tmp_path}/fade.db"), lambda _: None)
+    worker.start()
+    worker.changed("a-run")
+    worker.stop(20)
 
 
 def _worker(server: ServerProcess) -> psutil.Process:
