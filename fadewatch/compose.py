@@ -99,7 +99,7 @@ def _has_admin_key(app: FastAPI) -> bool:
 
 
 FOREVER = "private, max-age=31536000, immutable"
-FILES = ("/assets/", "/_dash-component-suites/")
+FILES = ("/assets/", "/_dash-component-suites/", "/_fadewatch/")
 
 
 class PagePolicy:

@@ -1,21 +1,16 @@
 """Attach the dashboard to a FastAPI application."""
 
-from pathlib import Path
+from typing import Annotated
 
 from dash import Dash
 from dash.backends._fastapi import reset_current_request, set_current_request
-from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse
+from fastapi import FastAPI, Query, Request
+from fastapi.responses import HTMLResponse, JSONResponse
 
-from fade_dashboard import shell
-from fade_dashboard.api import ApiClient
+from fade_dashboard import browser, shell
+from fade_dashboard.api import ApiClient, ApiUnreachable, RunNotFound
 from fade_dashboard.pages import alerts, compare, methods, run, runs, settings, steering
-
-_INDEX = """<!DOCTYPE html>
-<html lang="en">
-<head>{%metas%}<title>{%title%}</title>{%favicon%}{%css%}</head>
-<body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
-</html>"""
+from fade_dashboard.templates import Wanted, templates
 
 
 def create_dashboard(
@@ -40,8 +35,9 @@ def create_dashboard(
         "fade_dashboard",
         server=server,  # type: ignore[arg-type]  # Dash detects FastAPI; its annotation does not
         url_base_pathname=base,
-        assets_folder=str(Path(__file__).parent / "assets"),
-        index_string=_INDEX,
+        assets_folder=str(browser.ASSETS),
+        assets_ignore=r"\.js$",  # they are in one file
+        index_string=browser.index(base, shell.facts(base)),
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
         title="Fadewatch",
         update_title="",
@@ -53,12 +49,14 @@ def create_dashboard(
     app.layout = lambda: shell.layout(base)
     shell.register(app, api, base)
     runs.register(app)
-    run.register(app, api)
+    run.register(app)
     compare.register(app)
     alerts.register(app)
     steering.register(app)
     methods.register(app)
     settings.register(app)
+    browser.serve_scripts(server, base)
+    _serve_templates(server, api, base)
     _serve_pages(server, app, base)
     return app
 
@@ -85,6 +83,19 @@ def content_security_policy(app: Dash) -> str:
             "frame-ancestors 'none'",
         )
     )
+
+
+def _serve_templates(server: FastAPI, api: ApiClient, base: str) -> None:
+    async def read_templates(wanted: Annotated[Wanted, Query()]) -> JSONResponse:
+        try:
+            return JSONResponse(await templates(api, wanted))
+        except RunNotFound as error:
+            return JSONResponse({"detail": str(error)}, 404)
+        except ApiUnreachable as error:
+            return JSONResponse({"detail": str(error)}, 503)
+
+    path = f"{base}{browser.FOLDER}templates"
+    server.add_api_route(path, read_templates, include_in_schema=False)
 
 
 def _serve_pages(server: FastAPI, app: Dash, base: str) -> None:

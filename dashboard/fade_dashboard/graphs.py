@@ -38,4 +38,4 @@ def graph(key: str, height: int) -> html.Div:
         key: The panel's key; the place's id is ``graph-KEY``.
         height: In pixels.
     """
-    return html.Div(id=f"graph-{key}", className="plot", style={"height": height})
+    return html.Div(id=f"graph-{key}", className="plot", style={"height": f"{height}px"})

@@ -1,7 +1,6 @@
 """Header, navigation, toolbar: what stays while pages come and go."""
 
 import json
-from typing import Any
 
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html
@@ -10,7 +9,7 @@ from fade_dashboard import links
 from fade_dashboard.api import ApiClient, ApiUnreachable, RunNotFound
 from fade_dashboard.graphs import graph_config
 from fade_dashboard.pages import alerts, compare, missing, run, runs, settings
-from fade_dashboard.pages.board import action
+from fade_dashboard.section import action
 from fade_dashboard.theme import FONT, MAX_COMPARED, MAX_RUNS
 from fade_dashboard.wiring import acts, in_browser, named
 
@@ -71,10 +70,7 @@ def layout(base: str) -> dmc.MantineProvider:
         theme={"fontFamily": FONT, "primaryShade": 8, "defaultRadius": "sm"},
         children=[
             dcc.Location(id="url", refresh="callback-nav"),
-            dcc.Store(id="wanted"),
-            dcc.Store(id="templates"),
             dcc.Interval(id="clock", interval=TICK_MS),
-            html.Div(id="shell-base", hidden=True, **_facts(base)),
             dmc.AppShell(
                 id="app-shell",
                 header={"height": 52},
@@ -135,7 +131,7 @@ def register(app: Dash, api: ApiClient, base: str) -> None:
         "whoAmI",
         Output("log-out", "children"),
         Output("log-out", "className"),
-        Input("shell-base", "id"),
+        Input("log-out", "id"),
     )
     in_browser(
         app,
@@ -174,7 +170,12 @@ async def page(api: ApiClient, pathname: str, base: str) -> object:
     return run.layout()
 
 
-def _facts(base: str) -> dict[str, Any]:
+def facts(base: str) -> dict[str, str]:
+    """Return what the browser's side has to know before anything else: attributes of the body.
+
+    Args:
+        base: Where the dashboard is, with a slash at both ends.
+    """
     most = {"data-most": str(MAX_COMPARED), "data-most-runs": str(MAX_RUNS)}
     graphs = {"data-graph": json.dumps(graph_config())}
     return {"data-base": base, "data-first": ",".join(compare.FIRST_METRICS), **most, **graphs}

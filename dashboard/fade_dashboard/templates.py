@@ -1,11 +1,13 @@
 """What the browser fills: figures without numbers, tiles, and who is who."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any, cast, get_args
+from collections.abc import Sequence
+from typing import Any, Literal
 
-from fade_dashboard import kpis
-from fade_dashboard.api import ApiClient, ApiUnreachable, Run, RunNotFound
+from pydantic import BaseModel, Field
+
+from fade_dashboard import board, kpis
+from fade_dashboard.api import ApiClient, Run, RunNotFound
 from fade_dashboard.figures import compared, passk
 from fade_dashboard.figures.compared import Arrangement
 from fade_dashboard.figures.draw import figure
@@ -29,37 +31,57 @@ STROKES = {
 }
 
 
-async def templates(api: ApiClient, wanted: object) -> dict[str, Any] | None:
+class Wanted(BaseModel):
+    """What the browser asks for.
+
+    Attributes:
+        page: A run's page, or the one that compares.
+        runs: Ids, in the order of selection; those that cannot be one, and doubles, are left out.
+        dark: Which of the two looks.
+        metrics: Of the page that compares; names of no metric are left out.
+        arrangement: Of the page that compares.
+        grouped: Whether runs of one group are drawn as one.
+        baseline: Run that the others are compared with.
+    """
+
+    page: Literal["run", "compare"] = "run"
+    runs: list[str] = Field(default_factory=list)
+    dark: bool = False
+    metrics: list[str] = Field(default_factory=list)
+    arrangement: Arrangement = "overlay"
+    grouped: bool = False
+    baseline: str = ""
+
+
+async def templates(api: ApiClient, wanted: Wanted) -> dict[str, Any]:
     """Return what the browser fills.
 
     Args:
         api: Where runs are read from.
-        wanted: ``page``, ``runs``, ``dark``, ``metrics``, ``arrangement``, ``grouped`` and
-            ``baseline``; anything a client may post.
+        wanted: What is asked for.
 
     Returns:
-        ``page``, ``runs``, ``panels``, ``tiles``, ``more``; ``error`` when the first
-        run cannot be read; None when nothing is wanted.
+        ``page``, ``facts`` (what it depends on, a row a run), ``runs``, ``panels``, ``tiles``; for
+        a run's page also ``board``, the components that the panels are drawn into.
+
+    Raises:
+        RunNotFound: There is no such run: the first one, or on the page that compares any.
+        ApiUnreachable: A run could not be read.
     """
-    asked: Mapping[str, Any] = wanted if isinstance(wanted, Mapping) else {}
-    compare = asked.get("page") == "compare"
-    ids = _ids(asked, MAX_RUNS if compare else MAX_COMPARED + 1)
-    if not ids:
-        return None
-    try:
-        found = await asyncio.gather(*(_if_there(api, run_id) for run_id in ids))
-    except ApiUnreachable as error:
-        return {"error": str(error)}
+    compare = wanted.page == "compare"
+    ids = _ids(wanted.runs, MAX_RUNS if compare else MAX_COMPARED + 1)
+    found = await asyncio.gather(*(_if_there(api, run_id) for run_id in ids))
     runs = [run for run in found if run is not None]
     if not runs or (found[0] is None and not compare):
-        return {"error": f"no run has the id {ids[0]!r}"}
-    theme = DARK if asked.get("dark") else LIGHT
-    made = _compare(runs, asked, theme) if compare else _run(runs, theme)
-    return {"page": "compare" if compare else "run", **made}
+        raise RunNotFound(f"no run has the id {', '.join(map(repr, ids)) or repr('')}")
+    theme = DARK if wanted.dark else LIGHT
+    made = _compare(runs, wanted, theme) if compare else _run(runs, theme)
+    facts = [[run.id, run.name, run.group, len(run.metrics), run.h_star] for run in runs]
+    return {"page": wanted.page, "facts": facts, **made}
 
 
 def chosen_metrics(posted: object) -> list[str]:
-    """Return the names of metrics in what a client posted, without doubles.
+    """Return the names of metrics in what a client sent, without doubles.
 
     Args:
         posted: A list of names, or anything.
@@ -82,7 +104,7 @@ def _run(runs: Sequence[Run], theme: Theme) -> dict[str, Any]:
     more = further(runs[0])[:MAX_METRICS]
     panels = [*PANELS, *map(panel_of, more)]
     return {
-        "more": more,
+        "board": board.components(more),
         "runs": [_who(run.id, run.name, rank, theme) for rank, run in enumerate(runs)],
         "panels": {panel.key: _panel(panel, runs, theme) for panel in panels},
         "tiles": kpis.templates(runs[0], theme),
@@ -97,15 +119,14 @@ def _panel(panel: Panel, runs: Sequence[Run], theme: Theme) -> dict[str, Any]:
     }
 
 
-def _compare(runs: Sequence[Run], asked: Mapping[str, Any], theme: Theme) -> dict[str, Any]:
-    posted = asked.get("arrangement")
-    arrangement = cast(Arrangement, posted if posted in get_args(Arrangement) else "overlay")
-    grouped = asked.get("grouped") is True and arrangement != "difference"
-    baseline = str(asked.get("baseline") or "")
+def _compare(runs: Sequence[Run], wanted: Wanted, theme: Theme) -> dict[str, Any]:
+    grouped = wanted.grouped and wanted.arrangement != "difference"
     groups = compared.groups_of(runs, grouped=grouped)
     panels: dict[str, Any] = {}
-    for metric in chosen_metrics(asked.get("metrics")):
-        chart = compared.data(runs, metric, arrangement, grouped=grouped, baseline=baseline)
+    for metric in chosen_metrics(wanted.metrics):
+        chart = compared.data(
+            runs, metric, wanted.arrangement, grouped=grouped, baseline=wanted.baseline
+        )
         panels[metric] = {"figure": figure(chart, theme), "rows": len(chart.rows)}
     panels[PASS_AT_K] = {"figure": passk.figure(passk.data(groups), theme)}
     named = [
@@ -115,12 +136,8 @@ def _compare(runs: Sequence[Run], asked: Mapping[str, Any], theme: Theme) -> dic
     return {"runs": named, "panels": panels, "tiles": []}
 
 
-def _ids(asked: Mapping[str, Any], most: int) -> list[str]:
-    posted = asked.get("runs")
-    if not isinstance(posted, list):
-        return []
-    valid = (run_id for run_id in posted if isinstance(run_id, str) and is_run_id(run_id))
-    return list(dict.fromkeys(valid))[:most]
+def _ids(sent: Sequence[str], most: int) -> list[str]:
+    return list(dict.fromkeys(filter(is_run_id, sent)))[:most]
 
 
 async def _if_there(api: ApiClient, run_id: str) -> Run | None:

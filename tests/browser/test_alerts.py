@@ -131,6 +131,7 @@ def test_a_page_that_is_open_sees_a_restart_through_and_says_so(
     wait_until(lambda: server.get(f"/api/v1/runs/{controlled.id}").status_code == 200, "the run")
     visitor.goto(f"/runs/{controlled.id}")
     visitor.wait_for_panel("entropy")
+    expect(page.locator("#toolbar")).to_be_visible()
     server.kill()
     expect(page.locator("#offline")).to_contain_text("reconnecting")
     visitor.picture("reconnecting")

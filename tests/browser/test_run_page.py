@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from fade_dashboard.panels import PANELS
 from tests.browser.conftest import SCRIPT, Fleet, Visitor
@@ -44,6 +44,33 @@ def test_every_panel_draws_and_one_without_data_says_what_feeds_it(
     )
     assert heights == 10
     reader.page.evaluate("window.scrollTo(0, 0)")
+
+
+def test_numbers_are_there_before_the_frame_around_them_and_stay(
+    reader: Visitor, fleet: Fleet
+) -> None:
+    page, held = reader.page, list[Route]()
+    page.route("**/dash_renderer*", lambda route: held.append(route))
+    reader.goto(f"/runs/{fleet.ids['fade-s0']}")
+    reader.wait_for_panel("entropy")
+    expect(page.locator(".diagnosis-title")).to_be_visible()
+    assert page.locator("#app-shell").count() == 0
+    page.evaluate("window.kept = document.querySelector('#panel-entropy .js-plotly-plot')")
+    page.keyboard.press("?")
+    wait_until(lambda: bool(page.evaluate("1") and held), "the frame to be on its way")
+    held[0].continue_()
+    expect(page.get_by_text("show or hide this sheet")).to_be_visible()
+    assert page.evaluate("document.querySelector('#board-slot').contains(window.kept)")
+    assert page.locator("#early").count() == 0
+
+
+def test_a_page_whose_frame_did_not_come_begins_anew(reader: Visitor, fleet: Fleet) -> None:
+    page = reader.page
+    page.route("**/dash_renderer*", lambda route: route.abort(), times=1)
+    reader.goto(f"/runs/{fleet.ids['fade-s0']}")
+    expect(page.locator("#toolbar")).to_be_visible()
+    reader.wait_for_panel("entropy")
+    reader.forgive("net::ERR_FAILED|DashContext")  # what is left of the frame misses the rest
 
 
 def test_clicking_a_step_shows_its_weights_and_a_link_shows_them_again(

@@ -67,6 +67,12 @@
     return Object.keys(wanted).filter((key) => visible.has(key) && drawn[key] !== wanted[key]);
   }
 
+  // The same keys, from one of them on and round.
+  function startingAt(first, keys) {
+    const at = Math.max(0, keys.indexOf(first));
+    return [...keys.slice(at), ...keys.slice(0, at)];
+  }
+
   // Every [run, metric] that a trace is filled from.
   function sources({ run, metric, metrics, where, plus, minus, among }) {
     const names = [...(metric ? [metric] : []), ...(metrics || []), ...(where || []), ...(plus ? [plus] : [])];
@@ -103,5 +109,5 @@
     return start ? { step: series.step.subarray(start), value: series.value.subarray(start) } : series;
   }
 
-  Object.assign(core, { decode, ema, median, windowOf, seriesUrl, stale, metricsOf, wentOn, append, since });
+  Object.assign(core, { decode, ema, median, windowOf, seriesUrl, stale, startingAt, metricsOf, wentOn, append, since });
 })(typeof window === "undefined" ? globalThis : window);

@@ -157,18 +157,35 @@
 
   const MARKS = { critical: ["▲", "#D55E00"], warning: ["◆", "#E69F00"], info: ["●", "#56B4E9"] };
 
-  // Alerts as regions from their onset on, each named once; and the chosen step as a line.
-  // `at` says where a step is on the axis.
-  function regions(alerts, at, lastStep, chosen, ink) {
-    const shapes = [], annotations = [];
+  const NAME_WIDTH = 0.15;     // share of a panel that the name of an alert takes
+
+  // Which alerts have room for their names: the most urgent and the newest first.
+  function named(alerts, at, [first, last]) {
+    const width = NAME_WIDTH * (last - first), taken = [];
+    const urgent = Object.keys(MARKS);
+    const order = [...alerts].sort((a, b) => urgent.indexOf(a.severity) - urgent.indexOf(b.severity) || b.onset_step - a.onset_step);
+    return new Set(order.filter(({ onset_step: step }) => {
+      const x = at(step);
+      if (x < first || x > last || taken.some((other) => Math.abs(other - x) < width)) return false;
+      taken.push(x);
+      return true;
+    }));
+  }
+
+  // Alerts as regions from their onset on, named where there is room; and the chosen step as a line.
+  // `at` says where a step is on the axis, of which `shown` are both ends.
+  function regions(alerts, at, lastStep, chosen, ink, shown) {
+    const shapes = [], annotations = [], names = named(alerts, at, shown);
     const whole = { xref: "x", yref: "paper", y0: 0, y1: 1 };
     for (const alert of alerts) {
       const [mark, colour] = MARKS[alert.severity] || MARKS.info;
       const from = at(alert.onset_step), to = at(alert.resolved_step ?? lastStep);
       shapes.push({ type: "rect", layer: "below", x0: from, x1: to, fillcolor: colour, opacity: 0.09, line: { width: 0 }, ...whole });
       shapes.push({ type: "line", x0: from, x1: from, line: { color: colour, width: 1.2, dash: "dot" }, ...whole });
+      if (!names.has(alert)) continue;
       annotations.push({
-        x: from, y: 1, xref: "x", yref: "paper", xanchor: "right", yanchor: "top", showarrow: false,
+        x: from, y: 1, xref: "x", yref: "paper", yanchor: "top", showarrow: false,
+        xanchor: from - shown[0] < NAME_WIDTH * (shown[1] - shown[0]) ? "left" : "right",
         text: `${mark} A${alert.id}`, font: { size: 10, color: ink }, hovertext: alert.detector.replace(/_/g, " "),
       });
     }

@@ -74,6 +74,12 @@
     return undefined;
   }
 
+  // What is asked for as a query: a list as one part for each in it.
+  function query(asked) {
+    const parts = Object.entries(asked).flatMap(([name, value]) => [value].flat().map((one) => [name, String(one)]));
+    return new URLSearchParams(parts).toString();
+  }
+
   // Rows that fit the filters; a filter without a choice lets everything through.
   function fitting(runs, { q, project, status, health, tag }) {
     const words = (q || "").toLowerCase().split(/\s+/).filter(Boolean);
@@ -109,5 +115,5 @@
     return [head, ...rows].map((row) => row.map(cell).join(",")).join("\n") + "\n";
   }
 
-  Object.assign(core, { parseView, composeSearch, proposalSearch, changes, zoomIn, fitting, differing, csv });
+  Object.assign(core, { parseView, composeSearch, proposalSearch, changes, zoomIn, query, fitting, differing, csv });
 })(typeof window === "undefined" ? globalThis : window);

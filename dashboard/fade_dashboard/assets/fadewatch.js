@@ -4,6 +4,10 @@
   const core = window.fadewatchCore;
   let serial = 0;
   const state = { ...fresh(), sync: true, regions: true, follow: true };
+  let beSettled = null, beFramed = null, framed = false;
+  const settled = new Promise((done) => { beSettled = done; }); // something of a run is shown, or cannot be
+  const frame = new Promise((done) => { beFramed = done; });    // the page has all its controls
+  frame.then(() => { framed = true; });
 
   function fresh() {
     return {
@@ -11,7 +15,9 @@
       run: null,          // id of the first run in the address
       view: null,         // what core.parseView reads in the address
       templates: null,    // what the server side made for `wanted`
-      wanted: "",         // the last question for templates, as text
+      wanted: "",         // what they were made for, as text
+      asked: null,        // the last question for them; `asking` is whether it is open
+      asking: false,
       bodies: {},         // Run JSON by id
       gone: new Set(),    // ids that no run has
       alerts: [],         // of the run on its page
@@ -20,6 +26,7 @@
       axes: {},           // run -> {step, x}, null for steps, false where the run has no such axis
       unit: [1, ""],      // of the axis of time
       zooms: {},          // panel -> [from, to], where panels are not synchronised
+      touched: null,      // the panel that a person zoomed last
       visible: new Set(["tiles"]),
       drawn: {},          // panel -> what it was drawn from, as text
       filled: {},         // panel -> its figure
@@ -29,17 +36,20 @@
     };
   }
 
-  const base = () => document.getElementById("shell-base")?.dataset.base || "/";
+  const base = () => document.body.dataset.base;
   const runHref = (id) => `${base()}runs/${encodeURIComponent(id)}`;
   const domId = (id) => (typeof id === "string" ? id : JSON.stringify(id, Object.keys(id).sort()));
 
   // Give a component props, if it is on the page and they are new to it.
   function give(id, props, key = JSON.stringify(props)) {
-    const name = domId(id);
-    if (state.sent[name] === key || !document.getElementById(name)) return;
+    const name = domId(id), element = document.getElementById(name);
+    if (!element || window.fadewatchBoard.dressed(element, props, key) || state.sent[name] === key) return;
     state.sent[name] = key;
     window.dash_clientside.set_props(id, props);
   }
+
+  // Act now, or when the frame is there: what a person does before is not lost.
+  const whenFramed = (act) => (framed ? act() : frame.then(act));
 
   // The same for plain elements that nothing else writes to: each component that is given props
   // costs a look at all of the page.
@@ -108,18 +118,29 @@
     }));
   }
 
-  // Ask the server side for figure templates when what they depend on has changed.
-  function wantTemplates() {
-    const ids = idsInView();
-    const known = ids.map((id) => state.bodies[id]).filter(Boolean);
-    if (!known.length || (state.page === "run" && known[0].id !== state.run)) return;
-    const facts = known.map((run) => [run.id, run.name, run.group, run.metrics.length, run.schedule?.h_star ?? null]);
-    const chosen = state.page === "compare" ? window.fadewatchCompare.chosen() : {};
-    const wanted = { page: state.page, runs: ids, dark: state.view.dark, facts, ...chosen };
-    const text = JSON.stringify(wanted);
-    if (text === state.wanted) return;
-    state.wanted = text;
-    window.dash_clientside.set_props("wanted", { data: wanted });
+  // What figure templates depend on: the view, and facts of its runs as far as they are known.
+  const question = () => ({ page: state.page, runs: idsInView(), dark: state.view.dark, ...(state.page === "compare" ? window.fadewatchCompare.chosen() : {}) });
+  const hStar = (run) => (Number.isFinite(run.schedule?.h_star) ? run.schedule.h_star : null);
+  const factsOf = (ids) => ids.map((id) => state.bodies[id]).filter(Boolean).map((run) => [run.id, run.name, run.group ?? null, run.metrics.length, hStar(run)]);
+
+  // Ask the server side for templates when what they depend on has changed; the first time before
+  // anything is known of a run.
+  async function wantTemplates() {
+    const asked = question(), facts = factsOf(asked.runs);
+    if (state.asking || !asked.runs.length || (state.wanted && !facts.length)) return;
+    if (JSON.stringify([asked, facts]) === state.wanted) return;
+    Object.assign(state, { asked, asking: true });
+    try {
+      const made = await (await ask(`${base()}_fadewatch/templates?${core.query(asked)}`)).json();
+      if (asked !== state.asked) return;
+      state.wanted = JSON.stringify([asked, made.facts]);
+      templates(made);
+    } catch (error) {
+      if (error.status !== 404) reachable(error); // the next tick asks again
+    } finally {
+      if (asked === state.asked) state.asking = false;
+    }
+    if (asked === state.asked && JSON.stringify(asked) !== JSON.stringify(question())) wantTemplates(); // the view changed meanwhile
   }
 
   // ------------------------------------------------------------------ where on the axis
@@ -187,17 +208,23 @@
   const runsOf = (figure) => [...new Set(shown(figure).map((trace) => trace.meta.run))];
 
   // ------------------------------------------------------------------ the loop
+  const MARGIN = 120;          // pixels around what is in sight that are drawn too
   const observer = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {
       const key = target.id.replace(/^panel-/, "");
       if (isIntersecting) state.visible.add(key); else state.visible.delete(key);
     }
     refresh();
-  }, { rootMargin: "120px" });
+  }, { rootMargin: `${MARGIN}px` });
 
+  // The observer tells a frame later what is in sight; the first numbers are asked for at once.
   function watch() {
-    for (const section of document.querySelectorAll("section[id^=panel-]")) observer.observe(section);
-    state.drawn = Object.fromEntries(Object.entries(state.drawn).filter(([key]) => key === "tiles" || window.fadewatchGraphs.isDrawn(key)));
+    for (const section of document.querySelectorAll("section[id^=panel-]")) {
+      observer.observe(section);
+      const { top, bottom } = section.getBoundingClientRect();
+      if (section.offsetParent && bottom > -MARGIN && top < window.innerHeight + MARGIN) state.visible.add(section.id.replace(/^panel-/, ""));
+    }
+    state.drawn = Object.fromEntries(Object.entries(state.drawn).filter(([key]) => (key === "tiles" ? window.fadewatchBoard.isThere() : window.fadewatchGraphs.isDrawn(key))));
     applyTemplates();
   }
 
@@ -212,7 +239,7 @@
       await window.fadewatchNumbers.readAxes();
       const keys = Object.keys(state.templates.panels).filter((key) => state.templates.panels[key].figure);
       const wanted = Object.fromEntries([...keys, "tiles"].map((key) => [key, dependsOn(key)]));
-      const todo = core.stale(wanted, state.visible, state.drawn);
+      const todo = core.startingAt(state.touched, core.stale(wanted, state.visible, state.drawn));
       if (todo.length) {
         const [series] = await Promise.all([window.fadewatchNumbers.read(todo), window.fadewatchGraphs.plotly()]);
         reachable(null);
@@ -223,9 +250,11 @@
           await shownFirst(); // the first panels are to be seen while the others are drawn
         }
         window.fadewatchSync.arm();
+        if (!state.again) beSettled();
       }
     } catch (error) {
       reachable(error);
+      beSettled();
     } finally {
       state.busy = false;
     }
@@ -251,12 +280,14 @@
       if (state.page === "run") await Promise.all([window.fadewatchNumbers.readAlerts(), window.fadewatchNumbers.readOverrides()]);
       else window.fadewatchCompare.show();
     } catch (error) {
+      beSettled();
       if (error.status === 404 && state.page === "run") state.page = state.run = null; // the page says so
       else { reachable(error); window.fadewatchEvents.wake(["page"]); }
     } finally {
       state.reading = false;
     }
     window.fadewatchShow.reasonsIfOpen();
+    if (!document.getElementById("page")) window.fadewatchDiagnosis.tick();
     refresh();
   }
 
@@ -266,29 +297,26 @@
     const before = state.view;
     if (page !== state.page || (page === "run" && runId !== state.run)) Object.assign(state, fresh(), { sync, regions, follow });
     Object.assign(state, { page, run: runId, view });
+    window.fadewatchBoard.keep(page === "run" ? runId : null);
     if (before && before.axis !== view.axis) Object.assign(state, { axes: {}, axesFor: "" });
     if (!page) return;
     tick(0, sync, regions, follow);
-    if (idsInView().every((id) => state.bodies[id])) wantTemplates();
+    wantTemplates();
     refresh();
   }
 
   function templates(made) {
-    if (!made || made.page !== state.page) return;
-    if (made.error) { state.wanted = ""; return; } // asked again with the next tick
-    if (state.page === "run" && made.runs[0].id !== state.run) return;
     serial += 1;
     state.templates = { ...made, serial };
-    applyTemplates();
+    if (!made.board) { applyTemplates(); return; }
+    window.fadewatchBoard.make(made.board);
+    watch();
+    if (!document.getElementById("page")) window.fadewatchDiagnosis.tick(); // the clock is the frame's
   }
 
   function applyTemplates() {
     const made = state.templates;
     if (!made) return;
-    if (made.more) {
-      if (made.more.length || state.sent["more-metrics"]) tell("more-metrics", made.more, "more");
-      give("more-title", { className: made.more.length ? "part-title" : "part-title hidden" });
-    }
     for (const [key, panel] of Object.entries(made.panels)) {
       write({ section: key }, { className: panel.figure ? "panel" : "panel no-data" });
       if (panel.missing) write({ missing: key }, { textContent: panel.missing });
@@ -302,21 +330,27 @@
   // A page has been put on the screen: nothing of it has been given anything yet.
   function mounted() {
     observer.disconnect();
+    window.fadewatchBoard.place();
     window.fadewatchGraphs.tidy();
-    Object.assign(state, { sent: {}, drawn: {}, visible: new Set(["tiles"]) });
+    Object.assign(state, { sent: {}, visible: new Set(["tiles"]) });
     watch();
     window.fadewatchShow.run();
     window.fadewatchShow.tab();
     if (state.page === "run") window.fadewatchStep.show(state.view.step);
     window.fadewatchList.offer();
     if (state.page === "compare") window.fadewatchCompare.show();
+    beFramed();
   }
 
   // A person has zoomed in a panel, or out.
   function zoomed(key, event) {
     const zoom = core.zoomIn(event);
     if (zoom === undefined || state.templates?.panels[key]?.figure?.layout.meta?.steps?.length === 0) return;
-    if (state.sync) { state.zooms = {}; window.fadewatchShell.changeView({ zoom: zoom && zoom.map(Number) }); }
+    state.touched = key;
+    if (state.sync) {
+      Object.assign(state, { zooms: {}, view: { ...state.view, zoom: zoom && zoom.map(Number) } });
+      window.fadewatchShell.changeView({ zoom: state.view.zoom }, true);
+    }
     else if (zoom) state.zooms[key] = zoom;
     else delete state.zooms[key];
     refresh();
@@ -324,9 +358,9 @@
 
   document.addEventListener("visibilitychange", () => { if (!document.hidden) tick(0, state.sync, state.regions, state.follow); });
 
-  window.fadewatchPage = { open, give, tell, ask, reachable, connection, refresh, runHref, base, state, idsInView, lastStep, windowFor, figureOf, axisOf, forecastOf, applyTemplates, zoomed };
+  window.fadewatchPage = { settled, whenFramed, open, domId, give, tell, ask, reachable, connection, refresh, runHref, base, state, idsInView, lastStep, windowFor, shownFor, figureOf, axisOf, forecastOf, applyTemplates, zoomed };
   window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.fadewatch = { ...window.dash_clientside.fadewatch, tick, templates, mounted, watch };
+  window.dash_clientside.fadewatch = { ...window.dash_clientside.fadewatch, tick, mounted, watch };
 
   // What tests and the curious may ask of the page.
   window.fadewatch = {

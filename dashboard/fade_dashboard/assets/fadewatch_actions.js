@@ -46,7 +46,7 @@
 
   // One file that needs nothing else: the figures as they are, and the library that draws them.
   async function asHtml() {
-    const source = document.querySelector("script[src*='plotly']")?.src;
+    const source = document.querySelector("script[src*='/plotly.js?']").src;
     const library = await (await fetch(source)).text();
     const titles = (key) => document.getElementById(`panel-${key}`)?.getAttribute("aria-label") || key;
     const plain = (value) => (ArrayBuffer.isView(value) ? Array.from(value, (v) => (Number.isFinite(v) ? v : null)) : value);
@@ -81,6 +81,7 @@
     csv: async (key) => save(fileName(key, "csv"), await numbersOf([key]), "text/csv"),
     png: picture,
     tab: (key) => window.fadewatchShell.changeView({ tab: key }),
+    reasons: () => window.fadewatchShow.openReasons(),
     help: () => window.fadewatchKeys.help(),
     health: chooseHealth,
     import: () => window.fadewatchImport.choose(),
@@ -108,7 +109,8 @@
     const button = event.target.closest?.("[data-act]");
     for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target) || button) menu.open = false;
     if (!button) return;
-    Promise.resolve(ACTIONS[button.dataset.act](button.dataset.key)).catch(page.reachable);
+    const { act, key } = button.dataset;
+    Promise.resolve(page.whenFramed(() => ACTIONS[act](key))).catch(page.reachable);
   });
 
   // Show which switches among the buttons are on.

@@ -18,7 +18,7 @@
     try {
       const denied = await window.fadewatchChange.may("control");
       const alerts = [run.id, run.alert_version, denied].join(" "), all = `${alerts} ${run.last_step}`;
-      const fresh = state.sent["run-alerts"] && (readFor === all || (readFor.startsWith(`${alerts} `) && Date.now() - readAt < FRESH_MS));
+      const fresh = place().childElementCount && (readFor === all || (readFor.startsWith(`${alerts} `) && Date.now() - readAt < FRESH_MS));
       if (!fresh) await read(run, denied, all);
     } catch (error) {
       page.reachable(error);

@@ -3,19 +3,22 @@
 (function () {
   "use strict";
   const page = window.fadewatchPage;
-  const LIBRARY = "_dash-component-suites/plotly/package_data/plotly.min.js";
   const drawn = new Set();     // places that hold a picture
   let library = null;
 
-  // The library that draws, asked for once.
+  // The library that draws: the page's head asked for it. One that did not come is asked for again.
   function plotly() {
     library ||= new Promise((done, failed) => {
-      const config = JSON.parse(document.getElementById("_dash-config").textContent);
-      const script = document.createElement("script");
-      script.src = `${config.requests_pathname_prefix}${LIBRARY}?m=${config.plotly_version}`;
-      script.onload = () => done(window.Plotly);
-      script.onerror = () => { library = null; script.remove(); failed(new TypeError("the library that draws did not come")); };
-      document.head.append(script);
+      if (window.Plotly) { done(window.Plotly); return; }
+      let script = document.querySelector("script[src*='/plotly.js?']");
+      if (script.dataset.failed) {
+        const again = document.createElement("script");
+        again.src = script.src;
+        script.replaceWith(again);
+        script = again;
+      }
+      script.addEventListener("load", () => done(window.Plotly));
+      script.addEventListener("error", () => { library = null; script.dataset.failed = "1"; failed(new TypeError("the library that draws did not come")); });
     });
     return library;
   }
@@ -34,7 +37,7 @@
   function draw(key, { data, layout }) {
     const place = placeOf(key);
     if (!place) return;
-    const config = JSON.parse(document.getElementById("shell-base").dataset.graph);
+    const config = JSON.parse(document.body.dataset.graph);
     // plotly writes what it chose into the layout, which shares its axes with the template
     window.Plotly.react(place, data, structuredClone(layout), config);
     if (drawn.has(place)) return;
@@ -54,9 +57,6 @@
   }
 
   const isDrawn = (key) => drawn.has(placeOf(key));
-
-  // a page with panels needs it soon: it comes while the page is put together
-  if (/\/(runs\/[^/]+|compare)\/?$/.test(window.location.pathname)) plotly().catch(() => {});
 
   window.fadewatchGraphs = { plotly, draw, tidy, isDrawn };
 })();

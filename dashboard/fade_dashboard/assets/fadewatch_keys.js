@@ -57,7 +57,11 @@
     field.focus();
   }
 
-  const unzoom = () => { state.zooms = {}; window.fadewatchShell.changeView({ zoom: null }); page.refresh(); };
+  const unzoom = () => {
+    Object.assign(state, { zooms: {}, view: { ...state.view, zoom: null } });
+    window.fadewatchShell.changeView({ zoom: null }, true);
+    page.refresh();
+  };
   const dark = () => document.getElementById("dark").click();
 
   const KEYS = {
@@ -70,12 +74,16 @@
   };
 
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || typing(event) || !document.getElementById("shell-base")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || typing(event)) return;
+    page.whenFramed(() => pressed(event));
+  });
+
+  function pressed(event) {
     if (event.key === "Escape" && helping) { help(false); return; }
     const chord = prefix + event.key;
     prefix = event.key === "g" && !prefix ? "g " : "";
     KEYS[chord]?.(event);
-  });
+  }
 
   window.fadewatchKeys = { help };
 })();

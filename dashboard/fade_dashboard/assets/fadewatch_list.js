@@ -70,7 +70,7 @@
   }
 
   function mostChosen() {
-    const facts = document.getElementById("shell-base").dataset;
+    const facts = document.body.dataset;
     return Number(state.page === "compare" ? facts.mostRuns : facts.most);
   }
 
@@ -181,7 +181,7 @@
 
   function selection(rows) {
     const count = idsOf(rows).length;
-    const most = Number(document.getElementById("shell-base").dataset.mostRuns);
+    const most = Number(document.body.dataset.mostRuns);
     const text = count > most ? `At most ${most} runs` : count ? `Compare selected (${count})` : "Compare selected";
     return [text, count < 2 || count > most];
   }

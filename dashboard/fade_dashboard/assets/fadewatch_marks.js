@@ -17,7 +17,7 @@
     const alone = state.page === "run";
     const at = (step) => core.place(page.axisOf(state.run), [step])[0];
     const ink = page.figureOf(key).layout.font.color, last = page.lastStep(state.run);
-    const alerts = core.regions(state.regions ? alertsFor(key) : [], at, last, alone ? state.view.step : null, ink);
+    const alerts = core.regions(state.regions ? alertsFor(key) : [], at, last, alone ? state.view.step : null, ink, page.shownFor(key));
     const more = !alone ? null : key === "schedule" ? core.overrideRegions(state.pinned, at, last, ink)
       : key === "entropy" ? core.forecastMarks(page.forecastOf(), last, core.toNumber(state.bodies[state.run]?.last?.entropy), ink) : null;
     return more ? { shapes: [...alerts.shapes, ...more.shapes], annotations: [...alerts.annotations, ...more.annotations] } : alerts;

@@ -8,7 +8,9 @@
   const NAVIGATED = "_dashprivate_pushstate"; // what dcc.Location listens to
   const PLACES = ["compare", "alerts", "settings"];
   const TITLES = { runs: "Runs", compare: "Compare", alerts: "Alerts", settings: "Settings" };
+  const LEISURE_MS = 400;
   let given = {};              // what the controls show, as far as the address knows
+  let telling = 0;
 
   function storedDark() {
     try { return localStorage.getItem(DARK) === "1"; } catch { return false; }
@@ -16,6 +18,8 @@
   function storeDark(dark) {
     try { localStorage.setItem(DARK, dark ? "1" : "0"); } catch { /* a private window */ }
   }
+
+  const firstMetrics = () => document.body.dataset.first.split(",");
 
   // Which page a path is: [page, run].
   function placeOf(pathname) {
@@ -26,9 +30,10 @@
     return match ? ["run", match[1]] : ["other", null];
   }
 
-  // Address -> controls when the address changed; controls -> address when a control did.
-  function address(pathname, search, ...values) {
-    const same = window.dash_clientside.no_update;
+  // Address -> controls when the address changed; controls -> address when a control did. The
+  // address itself is newer than what Dash knows of it.
+  function address(pathname, known, ...values) {
+    const same = window.dash_clientside.no_update, { search } = window.location;
     const from = window.dash_clientside.callback_context.triggered.map(({ prop_id }) => prop_id);
     const byAddress = !from.length || from.some((id) => id.startsWith("url.")) || from.every((id) => id === ".");
     const [place, run] = placeOf(pathname);
@@ -39,20 +44,20 @@
     const changed = byAddress ? {} : core.changes(Object.fromEntries(used.map((name) => [name, shown[name]])), given);
     const view = { ...core.parseView(search, storedDark()), ...changed };
     if ("axis" in changed) view.zoom = null; // it was in the other unit
-    if (!view.metrics.length) view.metrics = document.getElementById("shell-base").dataset.first.split(",");
+    if (!view.metrics.length) view.metrics = firstMetrics();
     given = byAddress ? { ...view } : { ...given, ...changed };
     if ("dark" in changed) storeDark(view.dark);
     page.open(place === "run" || place === "compare" ? place : null, run || (place === "compare" ? view.runs[0] || null : null), view);
     dress(place, view);
     const wanted = compose(view);
-    const moved = Object.keys(changed).length > 0 && wanted !== (search || "");
-    const controls = names.map((name) => (byAddress ? view[name] : same));
+    const moved = Object.keys(changed).length > 0 && wanted !== search;
+    // each that is given something costs a look at all of the page
+    const controls = names.map((name) => (byAddress && JSON.stringify(view[name]) !== JSON.stringify(shown[name]) ? view[name] : same));
     return [moved ? wanted : same, ...controls, view.dark ? "dark" : "light", view.smooth.toFixed(2)];
   }
 
   function compose(view) {
-    const first = document.getElementById("shell-base").dataset.first.split(",");
-    const usual = JSON.stringify(view.metrics) === JSON.stringify(first);
+    const usual = JSON.stringify(view.metrics) === JSON.stringify(firstMetrics());
     return core.composeSearch(usual ? { ...view, metrics: [] } : view, false);
   }
 
@@ -72,17 +77,22 @@
     window.fadewatchActions.press();
   }
 
-  // Another view of the same page, in the address too; without an entry in the history.
-  function changeView(patch) {
-    const search = compose({ ...core.parseView(window.location.search, storedDark()), ...(state.view || {}), ...patch });
+  // Another view of the same page, in the address too; without an entry in the history. A view that
+  // is shown already can wait for the frame to be told: that takes as long as drawing some panels.
+  function changeView(patch, isShown = false) {
+    const search = compose({ ...viewNow(), ...(state.view || {}), ...patch });
     if (search === window.location.search) return;
     window.history.replaceState(window.history.state, "", window.location.pathname + search + window.location.hash);
-    window.dispatchEvent(new CustomEvent(NAVIGATED));
+    clearTimeout(telling);
+    if (isShown) telling = setTimeout(tell, LEISURE_MS);
+    else tell();
   }
+
+  const tell = () => window.dispatchEvent(new CustomEvent(NAVIGATED));
 
   function go(pathname, search) {
     window.history.pushState(null, "", pathname + search);
-    window.dispatchEvent(new CustomEvent(NAVIGATED));
+    tell();
   }
   const openRun = (id) => go(page.runHref(id), "");
   const openCompare = (ids, more = {}) =>
@@ -105,5 +115,7 @@
   }
 
   window.dash_clientside.fadewatch = { ...window.dash_clientside.fadewatch, address, navbar, closeNavbar, copyLink };
-  window.fadewatchShell = { changeView, go, openRun, openCompare };
+  const viewNow = () => core.parseView(window.location.search, storedDark());
+
+  window.fadewatchShell = { placeOf, viewNow, changeView, go, openRun, openCompare };
 })();

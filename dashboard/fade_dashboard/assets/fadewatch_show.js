@@ -77,10 +77,10 @@
 
   const reasonsIfOpen = () => { if (document.getElementById("reason-rows")?.offsetParent) reasons().catch(reachable); };
 
-  function openReasons(clicks) {
+  function openReasons() {
     state.sentReasons = null;
+    window.dash_clientside.set_props("reasons", { opened: true });
     setTimeout(() => reasons().catch(reachable), 0);
-    return Boolean(clicks);
   }
 
   // ------------------------------------------------------------------ tiles, legend, tabs
@@ -120,6 +120,5 @@
     }
   }
 
-  window.fadewatchShow = { h, m, badge, run, offerAxes, tiles, legendEntry, tab, reasonAt, reasonsIfOpen };
-  window.dash_clientside.fadewatch = { ...window.dash_clientside.fadewatch, openReasons };
+  window.fadewatchShow = { h, m, badge, run, offerAxes, tiles, legendEntry, tab, reasonAt, reasonsIfOpen, openReasons };
 })();

@@ -7,7 +7,7 @@ from dash.development.base_component import Component
 from fade_core.records import SCALARS
 from fade_dashboard.figures.compared import title_of
 from fade_dashboard.labels import describe, field_of
-from fade_dashboard.pages.board import action, section
+from fade_dashboard.section import action, section
 from fade_dashboard.templates import PASS_AT_K, chosen_metrics
 from fade_dashboard.wiring import in_browser, named
 

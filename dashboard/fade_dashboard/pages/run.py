@@ -1,21 +1,14 @@
-"""A run's page: tabs; under Health, tiles and panels that the browser fills and keeps live."""
+"""A run's page: tabs; under Health, tiles and panels that the browser makes and keeps live."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import dash_mantine_components as dmc
-from dash import Dash, Input, Output, State, dcc, html
+from dash import Dash, Input, State, html
 from dash.development.base_component import Component
 
-from fade_dashboard.api import ApiClient
 from fade_dashboard.pages import methods, steering
-from fade_dashboard.pages.board import HEIGHT, section
-from fade_dashboard.panels import PANELS, Panel, panel_of
-from fade_dashboard.templates import chosen_metrics, templates
 from fade_dashboard.wiring import acts, in_browser, named
-
-_REASON_HEIGHT = 33
-_NO_LOG = ("schedule", "gradient_mass", "difficulty", "advantage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +31,12 @@ def layout() -> html.Div:
     return html.Div(id="page-run", children=[_tab_list(), *(_tab_panel(tab) for tab in TABS)])
 
 
-def register(app: Dash, api: ApiClient) -> None:
+def register(app: Dash) -> None:
     """Wire the page.
 
     Args:
         app: The application it belongs to.
-        api: Where runs are read from.
     """
-
-    async def make_templates(wanted: object) -> object:
-        return await templates(api, wanted)
-
-    async def make_more(metrics: object) -> list[html.Section]:
-        return [_section(panel_of(metric)) for metric in chosen_metrics(metrics)]
-
-    app.callback(Output("templates", "data"), Input("wanted", "data"))(make_templates)
-    app.callback(Output("more", "children"), Input("more-metrics", "data"))(make_more)
-    in_browser(app, "templates", Input("templates", "data"))
-    in_browser(app, "watch", Input("more", "children"))
-    in_browser(
-        app,
-        "openReasons",
-        Output("reasons", "opened"),
-        Input("reasons-open", "n_clicks"),
-        at_start=False,
-    )
     in_browser(app, "stepClosed", Input("step", "opened"), at_start=False)
     in_browser(
         app,
@@ -75,19 +49,8 @@ def register(app: Dash, api: ApiClient) -> None:
 
 
 def _health() -> html.Div:
-    return html.Div(
-        children=[
-            html.Div(id="run-alerts"),
-            html.Div(id="legend", className="hidden"),
-            html.Div(id="tiles", className="tiles", role="group", **named("Key figures")),
-            html.Div(className="grid", children=[_section(panel) for panel in PANELS]),
-            dcc.Store(id="more-metrics"),
-            html.H2("Also logged", id="more-title", className="part-title hidden"),
-            html.Div(id="more", className="grid"),
-            _reasons(),
-            _step(),
-        ]
-    )
+    # what shows numbers is put into the first by the browser: see ``board``
+    return html.Div(children=[html.Div(id="board-slot"), _reasons(), _step()])
 
 
 TABS: tuple[Tab, ...] = (
@@ -118,27 +81,6 @@ def _tab_panel(tab: Tab) -> html.Div:
     role = "tabpanel" if len(TABS) > 1 else None
     name = named(tab.title) if len(TABS) > 1 else {}
     return html.Div(tab.layout(), id=f"part-{tab.key}", className="part", role=role, **name)
-
-
-def _section(panel: Panel) -> html.Section:
-    if panel.key != "schedule":
-        return section(
-            panel.key,
-            panel.title,
-            panel.subtitle,
-            panel.missing(),
-            log=panel.key not in _NO_LOG,
-        )
-    return section(
-        panel.key,
-        panel.title,
-        panel.subtitle,
-        panel.missing(),
-        extra=dmc.Button("Reasons", id="reasons-open", size="compact-xs", variant="default"),
-        above=html.P(id="schedule-reason", className="reason"),
-        height=HEIGHT - _REASON_HEIGHT,
-        log=False,
-    )
 
 
 def _reasons() -> dmc.Drawer:

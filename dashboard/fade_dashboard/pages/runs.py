@@ -7,7 +7,7 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html
 
 from fade_dashboard.labels import describe
-from fade_dashboard.pages.board import action
+from fade_dashboard.section import action
 from fade_dashboard.wiring import acts, in_browser, named
 
 _ATTACH = """import fade_client

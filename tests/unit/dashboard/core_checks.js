@@ -11,6 +11,11 @@ function packed(header, columns) {
   return buffer;
 }
 
+check("panels are drawn from the one that was touched on, and round", () => {
+  assert.deepEqual(core.startingAt("b", ["a", "b", "c"]), ["b", "c", "a"]);
+  assert.deepEqual(core.startingAt(null, ["a", "b"]), ["a", "b"]);
+});
+
 check("the binary answer gives each metric its steps and values", () => {
   const header = { run: "a", attempt: 2, last_step: 9, series: [{ metric: "x", points: 2 }, { metric: "y", points: 0 }] };
   const decoded = core.decode(packed(header, [8, 9, 0.5, NaN]));

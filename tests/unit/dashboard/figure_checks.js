@@ -86,10 +86,17 @@ check("the rounding of a constant does not choose the range", () => {
 
 check("an alert is a region from its onset with its name, until it was resolved", () => {
   const alert = { id: 3, severity: "critical", detector: "entropy_collapse", onset_step: 10, resolved_step: null };
-  const { shapes, annotations } = core.regions([alert], (s) => 2 * s, 50, null, "#000");
+  const { shapes, annotations } = core.regions([alert], (s) => 2 * s, 50, null, "#000", [0, 100]);
   assert.deepEqual([shapes[0].x0, shapes[0].x1, annotations[0].text], [20, 100, "▲ A3"]);
-  assert.equal(core.regions([{ ...alert, resolved_step: 30 }], (s) => s, 50, null, "#000").shapes[0].x1, 30);
-  assert.equal(core.regions([], (s) => s, 50, 7, "#000").shapes[0].x0, 7);
+  assert.equal(core.regions([{ ...alert, resolved_step: 30 }], (s) => s, 50, null, "#000", [0, 50]).shapes[0].x1, 30);
+  assert.equal(core.regions([], (s) => s, 50, 7, "#000", [0, 50]).shapes[0].x0, 7);
+});
+
+check("alerts that have no room for their names keep their regions, and the most urgent is named", () => {
+  const alert = (id, severity, onset_step) => ({ id, severity, detector: "kl_runaway", onset_step, resolved_step: null });
+  const { shapes, annotations } = core.regions([alert(1, "warning", 50), alert(2, "critical", 51), alert(3, "warning", 90), alert(4, "critical", 200)], (s) => s, 100, null, "#000", [0, 100]);
+  assert.equal(shapes.length, 8);
+  assert.deepEqual(annotations.map(({ text }) => text), ["▲ A2", "◆ A3"]);
 });
 
 check("a pin is a stretch until its release, and one without release goes on", () => {

@@ -1,23 +1,28 @@
 import asyncio
 import inspect
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
 
+import dash_mantine_components as dmc
 import httpx
 import pytest
 from dash import Dash
 from fastapi import FastAPI
+from plotly.offline import get_plotlyjs_version
 
 from fade_dashboard import shell
-from fade_dashboard.api import ApiClient
+from fade_dashboard.api import ApiClient, RunNotFound
 from fade_dashboard.app import content_security_policy, create_dashboard
+from fade_dashboard.board import components, plain
+from fade_dashboard.browser import LIBRARY, LIBRARY_VERSION
 from fade_dashboard.kpis import COUNT, tiles
 from fade_dashboard.links import run_href
 from fade_dashboard.panels import PANELS
-from fade_dashboard.templates import chosen_metrics, templates
+from fade_dashboard.templates import Wanted, chosen_metrics, templates
 from fade_dashboard.theme import MAX_COMPARED, MAX_RUNS
 from tests.unit.dashboard.api_fixtures import api_with, over, run_body
 
@@ -48,12 +53,7 @@ def test_no_callback_can_block_the_event_loop() -> None:
     _, app = dashboard(api_with())
     called = {name: entry.get("callback") for name, entry in app.callback_map.items()}
     python = {name: call for name, call in called.items() if call is not None}
-    assert set(python) == {
-        "page.children",
-        "templates.data",
-        "more.children",
-        "compare-panels.children",
-    }
+    assert set(python) == {"page.children", "compare-panels.children"}
     assert all(inspect.iscoroutinefunction(call) for call in python.values())
 
 
@@ -76,8 +76,8 @@ def test_everything_that_a_page_loads_is_on_the_same_site() -> None:
 def test_two_dashboards_in_one_process_are_independent() -> None:
     first, _ = dashboard(api_with(run_body("a", [])))
     second, other = dashboard(api_with(run_body("b", [])), base="/ui/")
-    assert '"/assets/core.js' in get(first, "/runs/a").text
-    assert '"/ui/assets/core.js' in get(second, "/ui/runs/b").text
+    assert '"/_fadewatch/page.js' in get(first, "/runs/a").text
+    assert '"/ui/_fadewatch/page.js' in get(second, "/ui/runs/b").text
     assert other.config.url_base_pathname == "/ui/"
 
 
@@ -97,6 +97,10 @@ def test_a_link_to_a_run_is_made_from_its_quoted_id() -> None:
     assert run_href('a"><b', "/ui/") == "/ui/runs/a%22%3E%3Cb"
 
 
+def made_of(api: ApiClient, **wanted: Any) -> dict[str, Any]:
+    return asyncio.run(templates(api, Wanted(**wanted)))
+
+
 def page_at(path: str, api: ApiClient) -> Any:
     return asyncio.run(shell.page(api, path, "/"))
 
@@ -114,10 +118,36 @@ def test_the_pages_of_alerts_and_settings_need_no_run_either() -> None:
     assert page_at("/alerts", api_with()).id == "page-alerts"
 
 
-def test_a_known_run_has_a_page_with_every_panel() -> None:
+def test_a_known_run_has_a_page_with_a_place_for_its_board() -> None:
     page = page_at("/runs/a", api_with(run_body("a", [])))
     assert page.id == "page-run"
-    assert {json.dumps(f"panel-{panel.key}") for panel in PANELS} <= ids_in(page)
+    assert json.dumps("board-slot") in ids_in(page)
+
+
+def test_the_board_of_a_run_has_every_panel_and_one_for_each_further_metric() -> None:
+    board = json.dumps(components(["extra/beam"]))
+    assert all(f'"panel-{key}"' in board for key in [*(one.key for one in PANELS), "extra/beam"])
+
+
+def test_what_the_browser_makes_of_the_board_are_plain_elements() -> None:
+    parts = [one for made in components(["loss"]) for one in traverse(made)]
+    assert {part["namespace"] for part in parts} == {"dash_html_components"}
+    known = {"id", "children", "className", "style", "role", "title", "type"}
+    names = {name for part in parts for name in part["props"]}
+    assert {name for name in names - known if not name.startswith(("aria-", "data-"))} == set()
+    with pytest.raises(TypeError, match="plain"):
+        plain(dmc.Button("no"))
+
+
+def traverse(made: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(made, dict):
+        yield made
+        for one in flat(made["props"].get("children")):
+            yield from traverse(one)
+
+
+def flat(children: Any) -> list[Any]:
+    return children if isinstance(children, list) else [children]
 
 
 def test_an_unknown_run_is_named_as_missing() -> None:
@@ -142,35 +172,64 @@ def test_a_run_has_its_page_while_the_api_cannot_be_reached() -> None:
 
 def test_templates_name_the_runs_in_the_order_of_selection() -> None:
     api = api_with(run_body("a", ["entropy"]), run_body("b", ["entropy"], name="<i>b</i>"))
-    made = asyncio.run(templates(api, {"runs": ["b", "a", "gone", "b"], "dark": True}))
-    assert made is not None
+    made = made_of(api, runs=["b", "a", "gone", "b"], dark=True)
     assert [who["name"] for who in made["runs"]] == ["<i>b</i>", "a"]
     assert [who["colour"] for who in made["runs"]] == ["#4DA3E0", "#E69F00"]
     drawn = {key for key, panel in made["panels"].items() if panel["figure"]}
     assert drawn == {"entropy"}
 
 
-@pytest.mark.parametrize(
-    "posted", [None, {}, {"runs": None}, {"runs": "a"}, {"runs": [1, "../x", ""]}, ["a"]]
-)
-def test_nothing_is_made_of_what_is_not_a_list_of_ids(posted: Any) -> None:
-    assert asyncio.run(templates(api_with(), posted)) is None
+@pytest.mark.parametrize("runs", [[], ["../x"], [""], ["a/b", "gone"]])
+def test_templates_of_what_is_no_run_are_an_error_in_words(runs: list[str]) -> None:
+    with pytest.raises(RunNotFound, match="no run has the id"):
+        made_of(api_with(), runs=runs)
+
+
+def test_the_browser_asks_for_templates_by_an_address() -> None:
+    server, _ = dashboard(api_with(run_body("a", ["entropy"]), run_body("b", [])), base="/ui/")
+    found = get(server, "/ui/_fadewatch/templates?runs=a&runs=b&dark=true").json()
+    assert [who["id"] for who in found["runs"]] == ["a", "b"]
+    assert found["facts"] == [["a", "a", None, 1, 0.62], ["b", "b", None, 0, 0.62]]
+    assert get(server, "/ui/_fadewatch/templates?runs=gone").status_code == 404
+    assert get(server, "/ui/_fadewatch/templates?runs=a&arrangement=pie").status_code == 422
+
+
+def test_templates_are_refused_while_the_api_cannot_be_reached() -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    server, _ = dashboard(over(refuse))
+    assert get(server, "/_fadewatch/templates?runs=a").status_code == 503
+
+
+def test_what_a_page_loads_names_its_version_and_can_be_kept() -> None:
+    server, _ = dashboard(api_with())
+    found = re.findall(r'src="(/_fadewatch/[^"]+)"', get(server, "/").text)
+    assert [address.partition("?")[0] for address in found] == [
+        "/_fadewatch/plotly.js",
+        "/_fadewatch/page.js",
+    ]
+    assert all("?m=" in address for address in found)
+    for address in found:
+        assert get(server, address).headers["content-type"].startswith("text/javascript")
+
+
+def test_the_library_that_draws_is_the_one_that_the_templates_are_checked_against() -> None:
+    assert f"v{get_plotlyjs_version()}\n" in LIBRARY.read_text()[:200]
+    assert get_plotlyjs_version() == LIBRARY_VERSION
 
 
 def test_no_more_runs_are_read_than_can_be_told_apart() -> None:
     bodies = [run_body(f"r{i}", []) for i in range(20)]
-    wanted = {"runs": [body["id"] for body in bodies]}
-    made = asyncio.run(templates(api_with(*bodies), wanted))
-    assert made is not None
+    made = made_of(api_with(*bodies), runs=[body["id"] for body in bodies])
     assert len(made["runs"]) == MAX_COMPARED + 1
 
 
 def test_the_page_that_compares_takes_twenty_runs_and_leaves_out_those_that_are_gone() -> None:
     bodies = [run_body(f"r{i}", ["entropy"]) for i in range(30)]
     ids = ["gone", *(body["id"] for body in bodies)]
-    wanted = {"page": "compare", "runs": ids, "metrics": ["entropy", "no such", "loss"]}
-    made = asyncio.run(templates(api_with(*bodies), wanted))
-    assert made is not None
+    metrics = ["entropy", "no such", "loss"]
+    made = made_of(api_with(*bodies), page="compare", runs=ids, metrics=metrics)
     assert len(made["runs"]) == MAX_RUNS - 1
     assert set(made["panels"]) == {"entropy", "loss", "pass_at_k"}
     assert len(made["panels"]["entropy"]["figure"]["data"]) == MAX_RUNS - 1
@@ -179,18 +238,17 @@ def test_the_page_that_compares_takes_twenty_runs_and_leaves_out_those_that_are_
 
 def test_seeds_of_a_group_are_one_entry_of_the_legend() -> None:
     bodies = [run_body(f"r{i}", ["entropy"], group="g" if i < 3 else None) for i in range(4)]
-    wanted = {"page": "compare", "runs": [b["id"] for b in bodies], "metrics": ["entropy"]}
-    made = asyncio.run(templates(api_with(*bodies), {**wanted, "grouped": True}))
-    assert made is not None
+    ids = [body["id"] for body in bodies]
+    made = made_of(api_with(*bodies), page="compare", runs=ids, metrics=["entropy"], grouped=True)
     assert [(who["name"], who["count"]) for who in made["runs"]] == [("g", 3), ("r3", 1)]
 
 
 def test_what_no_panel_shows_gets_one_of_its_own() -> None:
     api = api_with(run_body("a", ["entropy", "extra/beam", "adv_kurtosis", "extra/num_tokens"]))
-    made = asyncio.run(templates(api, {"runs": ["a"]}))
-    assert made is not None
-    assert list(made["more"]) == ["adv_kurtosis", "extra/beam", "extra/num_tokens"]
-    assert all(made["panels"][metric]["figure"] for metric in made["more"])
+    made = made_of(api, runs=["a"])
+    more = ["adv_kurtosis", "extra/beam", "extra/num_tokens"]
+    assert made["board"] == components(more)
+    assert all(made["panels"][metric]["figure"] for metric in more)
 
 
 @pytest.mark.parametrize("posted", [None, "entropy", [3, "", "x" * 200, "no such field"], {}])
@@ -201,8 +259,7 @@ def test_only_names_of_metrics_are_taken_from_what_was_posted(posted: Any) -> No
 def test_a_panel_without_data_says_what_to_switch_on_in_the_trainer() -> None:
     coverage = {"trainer": "trl 1.16", "not_fed": {"staleness": "set log_staleness=True"}}
     api = api_with(run_body("a", ["entropy"], config={"coverage": coverage}))
-    made = asyncio.run(templates(api, {"runs": ["a"]}))
-    assert made is not None
+    made = made_of(api, runs=["a"])
     said = made["panels"]["staleness"]["missing"]
     assert said == "trl 1.16 does not report this. Set log_staleness=True"
     assert made["panels"]["reward"]["missing"].startswith("No data yet: log ")
@@ -210,14 +267,8 @@ def test_a_panel_without_data_says_what_to_switch_on_in_the_trainer() -> None:
 
 @pytest.mark.parametrize("config", [None, [], {"coverage": "full"}, {"coverage": {"not_fed": 3}}])
 def test_a_config_of_any_form_is_no_report_of_an_adapter(config: Any) -> None:
-    made = asyncio.run(templates(api_with(run_body("a", [], config=config)), {"runs": ["a"]}))
-    assert made is not None
+    made = made_of(api_with(run_body("a", [], config=config)), runs=["a"])
     assert made["panels"]["staleness"]["missing"] == "No data yet: log staleness"
-
-
-def test_templates_of_a_run_that_is_gone_are_an_error_in_words() -> None:
-    made = asyncio.run(templates(api_with(), {"runs": ["a"]}))
-    assert made == {"error": "no run has the id 'a'"}
 
 
 def test_tiles_show_what_a_run_has_first() -> None:

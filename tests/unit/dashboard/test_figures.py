@@ -226,8 +226,7 @@ def test_no_graph_offers_to_send_its_figure_to_another_site() -> None:
     assert "sendChartToCloud" in config["modeBarButtonsToRemove"]
     assert config["plotlyServerURL"] == ""
     assert config["showSendToCloud"] is False
-    facts = next(one for one in shell.layout("/").children if vars(one).get("id") == "shell-base")
-    assert json.loads(vars(facts)["data-graph"]) == config
+    assert json.loads(shell.facts("/")["data-graph"]) == config
 
 
 def test_the_error_of_k1_is_a_band_around_it_when_it_is_known() -> None:

@@ -35,6 +35,10 @@ check("a control that reports what it was given has not been moved", () => {
   assert.deepEqual(core.changes({ compare: [], range: "all", dark: true }, given), { compare: [], dark: true });
 });
 
+check("a question is a query, with a part for each in a list", () => {
+  assert.equal(core.query({ page: "compare", runs: ["a", "b&c"], dark: true, metrics: [] }), "page=compare&runs=a&runs=b%26c&dark=true");
+});
+
 check("a zoom is read from both forms of the event", () => {
   assert.deepEqual(core.zoomIn({ "xaxis2.range[0]": 3, "xaxis2.range[1]": 9, "yaxis.range[0]": 0 }), [3, 9]);
   assert.deepEqual(core.zoomIn({ "xaxis.range": [1, 2] }), [1, 2]);
