@@ -28,7 +28,7 @@ import psutil
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from bench.open_pages import PAGES, ingest_left
-from bench.peer_pages import PEERS, Subject, measure, peer, save, table, versions
+from bench.peer_pages import PEERS, Subject, at_rest, measure, peer, save, table, versions
 from fade_core.records import DIFFICULTY_BINS, QUANTILE_GRID
 from tests.conftest import ServerProcess, wait_until
 from tests.helpers import free_port
@@ -344,9 +344,9 @@ def main() -> None:
 
 
 def quiet(server: ServerProcess) -> bool:
-    """Say whether the server has nothing left to do."""
+    """Say whether the server and its worker have nothing left to do."""
     assert server.process is not None
-    return psutil.Process(server.process.pid).cpu_percent(1.0) < 5
+    return at_rest(server.process.pid)
 
 
 def load() -> str:
