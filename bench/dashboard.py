@@ -2,9 +2,12 @@
 
     python -m bench.dashboard                  everything, a few minutes
     python -m bench.dashboard --steps 20000    smaller
+    python -m bench.dashboard --python PEERS/bin/python
+                                               beside trackio's and TensorBoard's pages as well
 
 Times are the page's own clock from the start of the navigation until the panels are drawn. The
-server's CPU is that of the very requests the page made, played back many times.
+server's CPU is that of the very requests the page made, played back many times. Beside the peers
+(``bench/peer_pages.py``) it is all that the server takes until then, files and live news included.
 """
 
 import argparse
@@ -14,8 +17,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import httpx
 import numpy as np
@@ -23,6 +28,7 @@ import psutil
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from bench.open_pages import PAGES, ingest_left
+from bench.peer_pages import PEERS, Subject, at_rest, measure, peer, save, table, versions
 from fade_core.records import DIFFICULTY_BINS, QUANTILE_GRID
 from tests.conftest import ServerProcess, wait_until
 from tests.helpers import free_port
@@ -82,23 +88,28 @@ class Row:
 
 def fill(server: ServerProcess, run: str, steps: int, seed: int) -> None:
     """Store a run of random walks with noise."""
-    rng = np.random.default_rng(seed)
     body = {"run_id": run, "attempt_key": "a", "name": run, "group": "bench"}
     with httpx.Client(base_url=f"{server.url}/api/v1", timeout=120) as http:
         http.post("/projects/bench/runs", json=body).raise_for_status()
-        for first in range(0, steps, BATCH):
-            count = min(BATCH, steps - first)
-            walk = np.cumsum(rng.normal(0, 0.001, (count, len(SCALARS))), axis=0)
-            values = np.clip(0.5 + walk + rng.normal(0, 0.03, walk.shape), 0.01, 1.0)
-            columns = {name: values[:, i].tolist() for i, name in enumerate(SCALARS)}
-            columns["alpha"] = [1.0 + value for value in columns["alpha"]]
-            batch = {
-                "attempt": 1,
-                "steps": list(range(first, first + count)),
-                "columns": columns,
-                "vectors": _vectors(rng, count),
-            }
+        for batch in walks(steps, seed):
             http.post(f"/runs/{run}/steps", json=batch).raise_for_status()
+
+
+def walks(steps: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Yield the bodies of so many steps."""
+    rng = np.random.default_rng(seed)
+    for first in range(0, steps, BATCH):
+        count = min(BATCH, steps - first)
+        walk = np.cumsum(rng.normal(0, 0.001, (count, len(SCALARS))), axis=0)
+        values = np.clip(0.5 + walk + rng.normal(0, 0.03, walk.shape), 0.01, 1.0)
+        columns = {name: values[:, i].tolist() for i, name in enumerate(SCALARS)}
+        columns["alpha"] = [1.0 + value for value in columns["alpha"]]
+        yield {
+            "attempt": 1,
+            "steps": list(range(first, first + count)),
+            "columns": columns,
+            "vectors": _vectors(rng, count),
+        }
 
 
 def _vectors(rng: np.random.Generator, count: int) -> dict[str, list[list[float]]]:
@@ -263,12 +274,44 @@ def compare_page(browser: Browser, server: ServerProcess, runs: list[str]) -> li
     ]
 
 
-def main() -> None:
-    """Measure and print."""
+def beside_peers(
+    browser: Browser, server: ServerProcess, steps: int, python: str, folder: Path
+) -> Iterator[str]:
+    """Measure our page and the peers' pages of the same run, one after the other, as a table."""
+    run = folder / "run.npy"
+    save(walks(steps, 0), run)
+    costs = {"Fadewatch": measure(partial(fresh, browser), _ours(server, steps))}
+    for name in PEERS:
+        with peer(python, name, folder, run) as subject:
+            costs[subject.name] = measure(partial(fresh, browser), subject)
+    yield f"{versions(python)}; load {load()}\n"
+    yield from table(costs)
+
+
+def _ours(server: ServerProcess, steps: int) -> Subject:
+    assert server.process is not None
+    zoom = [list(FIRST[1:4]), [0.4 * steps, 0.5 * steps]]
+    return Subject(
+        "Fadewatch",
+        f"{server.url}/runs/bench0",
+        server.process.pid,
+        height=1000,
+        drawn=lambda page: float(page.evaluate(DRAWN, list(FIRST))),
+        zoom=lambda page: float(page.evaluate(ZOOMED, zoom)),
+    )
+
+
+def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--json", type=Path, help="also write the numbers here")
-    asked = parser.parse_args()
+    parser.add_argument("--python", help="interpreter with trackio and TensorBoard")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure and print."""
+    asked = _asked()
     chromium = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), "")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         server = ServerProcess(free_port(), Path(folder) / "bench.db")
@@ -282,6 +325,9 @@ def main() -> None:
             browser = playwright.chromium.launch(
                 executable_path=chromium, args=["--headless", "--no-sandbox", "--disable-gpu"]
             )
+            if asked.python:
+                lines = beside_peers(browser, server, asked.steps, asked.python, Path(folder))
+                print(*lines, "", sep="\n")
             rows = run_page(browser, server, f"{server.url}/runs/bench0", asked.steps)
             rows += compare_page(browser, server, runs)
             browser.close()
@@ -298,9 +344,9 @@ def main() -> None:
 
 
 def quiet(server: ServerProcess) -> bool:
-    """Say whether the server has nothing left to do."""
+    """Say whether the server and its worker have nothing left to do."""
     assert server.process is not None
-    return psutil.Process(server.process.pid).cpu_percent(1.0) < 5
+    return at_rest(server.process.pid)
 
 
 def load() -> str:
