@@ -215,6 +215,12 @@ def _headline(incidents: tuple[Incident, ...], covered: tuple[Coverage, ...]) ->
     return f"{line} Could not check: {', '.join(broken)} failed." if broken else line
 
 
+def _at(detector: str, steps: list[int]) -> str:
+    if len(steps) == 1:
+        return f"{detector} (step {steps[0]})"
+    return f"{detector} ({len(steps)} times, steps {min(steps)} to {max(steps)})"
+
+
 def _paragraph(incidents: tuple[Incident, ...], forecast: Forecast | None) -> str:
     if not incidents:
         return ""
@@ -225,13 +231,12 @@ def _paragraph(incidents: tuple[Incident, ...], forecast: Forecast | None) -> st
         f"{main.first_alert_step} ({numbers}).",
         main.worst.text.effect,
     ]
-    after = [
-        f"{each.worst.detector} (step {each.first_alert_step})"
-        for each in incidents[1:]
-        if each.worst.severity != "info"
-    ]
+    after: dict[str, list[int]] = {}
+    for each in incidents[1:]:
+        if each.worst.severity != "info":
+            after.setdefault(each.worst.detector, []).append(each.first_alert_step)
     if after:
-        parts.append(f"With it came {', '.join(after)}.")
+        parts.append(f"With it came {', '.join(_at(*each) for each in after.items())}.")
     if forecast is not None:
         parts.append(
             f"Forecast, if nothing changes: entropy at its floor of {forecast.floor:.3g} nats "

@@ -100,3 +100,11 @@ def test_no_schedule_is_proposed_for_what_cannot_be_steered() -> None:
     assert neutral is not None
     assert (neutral.alpha, neutral.delta) == (1.5, 1.0)
     assert neutral.mass_success == pytest.approx(0.5 * 0.5**1.5)
+
+
+def test_what_came_again_and_again_is_named_once() -> None:
+    again = [incident("reward_collapse", "warning", at, at + 5, at + 9) for at in (300, 100, 200)]
+    ledger = Ledger({}, (incident("kl_blowup", "critical", 50, 60), *again))
+    monitor = Monitor()
+    paragraph = summarise(monitor, monitor.start(), ledger).paragraph
+    assert "With it came reward_collapse (3 times, steps 105 to 305)." in paragraph
