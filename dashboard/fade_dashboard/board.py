@@ -4,6 +4,7 @@ They are there before Dash is, and cost its page nothing when they change.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from dash import html
@@ -35,7 +36,7 @@ def components(more: Sequence[str]) -> list[Any]:
             html.Div(id="run-alerts"),
             html.Div(id="legend", className="hidden"),
             html.Div(id="tiles", className="tiles", role="group", **named("Key figures")),
-            html.Div(className="grid", children=[_section(panel) for panel in PANELS]),
+            html.Div(className="grid", children=_panels()),
             html.Div([title, html.Div(rest, className="grid")], id="more"),
         )
     ]
@@ -56,6 +57,12 @@ def plain(made: Any) -> Any:
     if kind["namespace"] != _PLAIN:
         raise TypeError(f"{kind['type']} is no plain element")
     return {**kind, "props": {name: plain(value) for name, value in kind["props"].items()}}
+
+
+@cache
+def _panels() -> list[Any]:
+    # the same for every run: made once, for it takes longer than all the figures
+    return [plain(_section(panel)) for panel in PANELS]
 
 
 def _section(panel: Panel) -> html.Section:
