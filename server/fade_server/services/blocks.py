@@ -29,10 +29,12 @@ class Block:
         curve: The points that are kept of them, ``thin`` ones.
         table: ``[5, buckets]``: the smallest value of a bucket and of the values' negatives, the
             steps of both, and how many points there are; None where a value is not finite.
+        reached: Of rows that are no block yet: every step below it is in the curve.
     """
 
     curve: Curve
     table: Floats | None
+    reached: int = -1
 
     @property
     def size(self) -> int:

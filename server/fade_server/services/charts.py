@@ -6,6 +6,7 @@ the levels below, and in the end from the rows. So an answer is the same whether
 written already or not: ``envelope`` of the points of the range, thinned to the level's buckets.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy.orm import Session
@@ -158,6 +159,8 @@ class Charts:
         return dict(zip(names, tabulated, strict=True))
 
     def _piece(self, piece: Piece, metrics: Sequence[Metric]) -> Mapping[str, Curve]:
+        if piece.level == 0 and piece.high == self._newest and piece.low % block_steps(1) == 0:
+            return self._rows(piece.low, metrics)
         if piece.level == 0:
             return read_points(self._session, self._run.pk, metrics, piece.low, piece.high)
         low, high = (end // block_steps(piece.level) for end in (piece.low, piece.high))
@@ -169,3 +172,23 @@ class Charts:
             inside = slice(*steps.searchsorted([piece.low, piece.high + 1]))
             found[name] = steps[inside], values[inside]
         return found
+
+    def _rows(self, low: int, metrics: Sequence[Metric]) -> Mapping[str, Curve]:
+        """Return the rows of no block, from ``low`` on; what was read of them before stays true."""
+        place = Place(self._key, 0, low // block_steps(1), -1)
+        known = self._memory.get(place)
+        lacking = defaultdict(list)
+        for metric in metrics:
+            reached = known[metric.name].reached if metric.name in known else low
+            # A chart that began later may have seen more than there is for this one.
+            lacking[reached if reached <= self._newest else low].append(metric)
+        found = {}
+        for reached, some in lacking.items():
+            fresh = read_points(self._session, self._run.pk, some, reached, self._newest)
+            for name, curve in fresh.items():
+                steps, values = known[name].curve if reached > low else NOTHING
+                old = slice(steps.searchsorted(reached))
+                whole = joined([(steps[old], values[old]), curve])
+                found[name] = Block(whole, None, self._newest)
+        self._memory.keep(place, found)
+        return {name: block.curve for name, block in found.items()}

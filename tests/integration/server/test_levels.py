@@ -133,7 +133,7 @@ def test_what_is_remembered_of_a_run_ends_with_what_changes_it(api: Api) -> None
     looks_right()
 
 
-def test_a_chart_that_was_shown_once_needs_no_block_again(api: Api) -> None:
+def test_a_chart_that_was_shown_once_needs_only_what_is_new(api: Api) -> None:
     api.open_run("once")
     _send(api, "once", list(range(3 * BLOCK + 40)))
     build_all(api, "once")
@@ -145,6 +145,9 @@ def test_a_chart_that_was_shown_once_needs_no_block_again(api: Api) -> None:
     zoomed = api.series("once", *METRICS, points=90, **{"from": BLOCK, "to": 2 * BLOCK - 1})
     assert -1.0 not in zoomed["loss"]["value"]
     assert -1.0 not in api.series("once", *METRICS, points=99)["loss"]["value"]
+    api.send("once", [3 * BLOCK + 40], columns={"loss": [88.0]})
+    whole = api.series("once", *METRICS, points=100)["loss"]["value"]
+    assert (whole[-1], -1.0 in whole) == (88.0, False)
 
 
 def test_steps_far_apart_cost_no_empty_blocks(api: Api) -> None:
