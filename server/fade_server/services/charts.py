@@ -113,14 +113,13 @@ class Charts:
             for block, known in found.items()
             if (names := [name for name in self._names if name not in known])
         }
-        written = self._end // block_steps(level)
-        stored = [block for block in lacking if block < written]
+        width = block_steps(level)
+        stored = [block for block in lacking if (block + 1) * width <= self._end]
         fresh = self._stored(level, lacking, stored) if stored else {}
         for block, names in lacking.items():
-            if block >= written:
-                low = block * block_steps(level)
-                high = min(low + block_steps(level) - 1, self._newest)
-                fresh[block] = self._assembled(level, low, high, names, BUCKETS)
+            if block not in fresh:
+                begin, end = block * width, min((block + 1) * width - 1, self._newest)
+                fresh[block] = self._assembled(level, begin, end, names, BUCKETS)
             found[block] = self._memory.keep(places[block], fresh[block])
         return found
 

@@ -84,11 +84,7 @@ def _first(parts: Sequence[Part], name: str) -> tuple[float, float]:
     """Return step and value of the first point of a metric, which has one."""
     for part in parts:
         steps, values = part.blocks[name].curve
-        at = (
-            0
-            if part.start == 0
-            else int(steps.searchsorted((part.first + part.start) * part.width))
-        )
+        at = int(steps.searchsorted((part.first + part.start) * part.width))
         if at < len(steps):
             return steps[at], values[at]
     raise ValueError(f"{name} has no point")
