@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from fade_core.records import SCALARS
 
-SCHEMA_HEAD = "0004"
+SCHEMA_HEAD = "0005"
 """Revision of the migration that makes these tables."""
 
 metadata = MetaData(
@@ -74,6 +74,8 @@ runs = Table(
     Column("alert_version", Integer, nullable=False, server_default="0"),
     # When the override ends by itself; NULL: when somebody releases it.
     Column("override_until", Double),
+    # Counts how often rows changed that blocks of levels may hold; in between, none does.
+    Column("level_drops", Integer, nullable=False, server_default="0"),
     Index(None, "updated_at", "pk"),
     Index(None, "project", "updated_at"),
     Index(None, "override_until"),

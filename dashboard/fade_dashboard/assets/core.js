@@ -47,9 +47,15 @@
     return out;
   }
 
-  // The steps to ask for: {from, to}, both null for all of them. A zoom goes before the range.
+  // The steps to ask for: {from, to}, both null for all of them. A zoom goes before the range; it is widened to
+  // multiples of a power of two, where buckets of the service end: it need not cut any, and the next zoom is more
+  // often the same. It does not reach behind the last step for that: numbers would be missing there as soon as one comes.
   function windowOf(range, lastStep, zoom) {
-    if (zoom) return { from: Math.max(0, Math.floor(zoom[0])), to: Math.max(0, Math.ceil(zoom[1])) };
+    if (zoom) {
+      const [from, to] = [Math.floor(zoom[0]), Math.ceil(zoom[1])], unit = 2 ** Math.max(0, Math.floor(Math.log2((to - from) / 32)));
+      const widened = Math.ceil((to + 1) / unit) * unit - 1;
+      return { from: Math.max(0, Math.floor(from / unit) * unit), to: Math.max(0, Math.min(widened, Math.max(to, lastStep ?? to))) };
+    }
     const newest = Number(range);
     if (!newest || lastStep === null) return { from: null, to: null };
     return { from: Math.max(0, lastStep - newest + 1), to: lastStep };

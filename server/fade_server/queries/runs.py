@@ -50,6 +50,7 @@ class RunRow:
     headline: str
     alert_version: int
     override_until: float | None
+    level_drops: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,12 @@ def change_health(session: Session, pk: int, columns: dict[str, Any]) -> None:
         columns: Of ``health``, ``headline`` and ``alert_version``.
     """
     session.execute(update(runs).where(runs.c.pk == pk).values(columns))
+
+
+def count_level_drop(session: Session, pk: int) -> None:
+    """Note that rows of a run changed that a block, or somebody's memory of it, may hold."""
+    dropped = runs.c.level_drops + 1
+    session.execute(update(runs).where(runs.c.pk == pk).values(level_drops=dropped))
 
 
 def list_runs(

@@ -13,7 +13,10 @@
 ``metrics``     the names of what can be drawn
 ``series``      metrics over steps
 ``points``      metrics from the rows of the store
-``levels``      metrics of long runs, without their rows
+``levels``      metrics of long runs, without their rows: written
+``charts``      the same, read
+``blocks``      what charts are made from, and a memory of it
+``folding``     the envelopes of many metrics at once
 ``answers``     charts that were asked for lately
 ``downsample``  fewer points with the same envelope
 ``retention``   what is kept for how long, and the deletion of the rest

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fade_server.queries.engine import Store
 from fade_server.services.answers import Answers
 from fade_server.services.background import Background, Following
+from fade_server.services.blocks import Memory
 from fade_server.services.notifier import Notifier
 from fade_server.services.telemetry import Telemetry
 from fade_server.settings import Settings
@@ -24,6 +25,7 @@ class Context:
         background: Told of every change of a run; its jobs follow later.
         telemetry: Counts what happens.
         answers: Charts that were asked for lately.
+        blocks: What they were made from.
         ending: Set when the process has been asked to end.
     """
 
@@ -34,4 +36,5 @@ class Context:
     background: Following = field(default_factory=Background)
     telemetry: Telemetry = field(default_factory=Telemetry)
     answers: Answers = field(default_factory=Answers)
+    blocks: Memory = field(default_factory=Memory)
     ending: threading.Event = field(default_factory=threading.Event)

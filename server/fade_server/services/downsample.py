@@ -1,49 +1,63 @@
 """Fewer points with the same envelope: what a chart of this width would show anyway."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Curve = tuple[Floats, Floats]
+"""Steps and values."""
 
 MIN_POINTS = 8
-"""Smallest budget: the two ends, and a bucket or two."""
+"""Smallest budget: the two ends, and a group or two."""
 
 
-def envelope(steps: Floats, values: Floats, points: int) -> tuple[Floats, Floats]:
+def envelope(steps: Floats, values: Floats, points: int, width: int = 1) -> Curve:
     """Return at most ``points`` of the points, chosen and never averaged.
 
-    Kept are the first and the last point, and the smallest and the largest finite value of
-    each of a number of equal buckets, so both extremes of the whole are there. Non-finite
-    values are kept too; where there are more than a third of the budget, the first of each
-    bucket stands for the others in it.
+    Kept are the first and the last point, and the first of the smallest and of the largest finite
+    values of each of a number of groups, so both extremes of the whole are there. A group is
+    some buckets in a row, about as many in each. Non-finite values are kept too; where there are
+    more than a third of the budget, the first of each group stands for the others in it.
 
     Args:
-        steps: ``[N]``, increasing.
+        steps: ``[N]``, not decreasing.
         values: ``[N]``; ``nan`` and infinities allowed.
         points: Most points to return, >= ``MIN_POINTS``.
+        width: Steps of a bucket, as they were thinned; with 1 each point is one.
 
     Returns:
         Steps and values of the points that are kept, in their order.
     """
     if len(values) <= points:
         return steps, values
+    starts = np.arange(len(values)) if width == 1 else first_of_each(steps // width)
+    odd = ~np.isfinite(values)
+    odd_kept = odd.nonzero()[0]
+    few = len(odd_kept) <= (points - 2) // 3
+    room = group_count(points, len(odd_kept)) if few else (points - 2) // 3
+    starts = starts[group_starts(len(starts), room)]
     kept = np.zeros(len(values), dtype=bool)
     kept[[0, -1]] = True
-    odd = ~np.isfinite(values)
-    few = int(odd.sum()) <= (points - 2) // 3
-    room = points - 2 - int(odd.sum()) if few else points - 2
-    width = -(-len(values) // (room // (2 if few else 3)))
-    odd_kept = np.flatnonzero(odd)
-    if not few:
-        odd_kept = odd_kept[np.unique(odd_kept // width, return_index=True)[1]]
-    kept[odd_kept] = True
-    kept[_extremes(values, odd, width)] = True
+    place = _extremes(values, ~odd, starts, kept)
+    kept[odd_kept if few else odd_kept[first_of_each(place[odd_kept])]] = True
     return steps[kept], values[kept]
 
 
-def thin(steps: Floats, values: Floats, width: int) -> tuple[Floats, Floats]:
+def group_count(points: int, odd: int = 0) -> int:
+    """Return how many groups of two extremes fit beside the ends and some odd points."""
+    return (points - 2 - odd) // 2
+
+
+def group_starts(buckets: int, groups: int) -> NDArray[np.intp]:
+    """Return the first bucket of each group: at most so many, of about the same size."""
+    groups = min(groups, buckets)
+    return -(-np.arange(groups) * buckets // groups)
+
+
+def thin(steps: Floats, values: Floats, width: int) -> Curve:
     """Keep of every bucket of ``width`` steps what a chart shows of it.
 
     Kept are the first and the last point, the first of the smallest and of the largest finite
@@ -63,39 +77,48 @@ def thin(steps: Floats, values: Floats, width: int) -> tuple[Floats, Floats]:
     """
     if width == 1 or not len(steps):
         return steps, values
-    starts = _first_of_each(steps // width)
-    ends = np.append(starts[1:], len(steps))
+    starts = first_of_each(steps // width)
     finite = np.isfinite(values)
-    every = bool(finite.all())
-    lows = np.minimum.reduceat(values if every else np.where(finite, values, np.inf), starts)
-    highs = np.maximum.reduceat(values if every else np.where(finite, values, -np.inf), starts)
-    place = np.repeat(np.arange(len(starts)), ends - starts)
     kept = np.zeros(len(steps), dtype=bool)
-    kept[starts] = kept[ends - 1] = True
-    chosen = [values == lows[place], values == highs[place]]
-    if not every:
-        odd = np.isnan(values), values == np.inf, values == -np.inf
-        chosen = [*(finite & one for one in chosen), *odd]
-    for one in chosen:
-        at = one.nonzero()[0]
-        kept[at[_first_of_each(place[at])]] = True
+    kept[starts] = kept[starts[1:] - 1] = kept[-1] = True
+    place = _extremes(values, finite, starts, kept)
+    if not finite.all():
+        for one in (np.isnan(values), values == np.inf, values == -np.inf):
+            at = one.nonzero()[0]
+            kept[at[first_of_each(place[at])]] = True
     return steps[kept], values[kept]
 
 
-def _first_of_each(groups: NDArray[Any]) -> NDArray[np.intp]:
+def joined(parts: Sequence[Curve]) -> Curve:
+    """Return the curve that these are the parts of, in order."""
+    if not parts:
+        return np.empty(0), np.empty(0)
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate([one for one, _ in parts]), np.concatenate([one for _, one in parts])
+
+
+def _extremes(
+    values: Floats, finite: NDArray[np.bool_], starts: NDArray[np.intp], kept: NDArray[np.bool_]
+) -> NDArray[np.intp]:
+    """Mark the first of the smallest and of the largest finite values from each start on.
+
+    Returns:
+        To which of the starts each value belongs.
+    """
+    sizes = np.diff(starts, append=len(values))
+    place = np.repeat(np.arange(len(starts)), sizes)
+    every = bool(finite.all())
+    for extreme, worst in ((np.minimum, np.inf), (np.maximum, -np.inf)):
+        best = extreme.reduceat(values if every else np.where(finite, values, worst), starts)
+        chosen = values == np.repeat(best, sizes)
+        at = (chosen if every else chosen & finite).nonzero()[0]
+        kept[at[first_of_each(place[at])]] = True
+    return place
+
+
+def first_of_each(groups: NDArray[Any]) -> NDArray[np.intp]:
     """Return where each of the groups begins; they are in order."""
     begins = np.ones(len(groups), dtype=bool)
     np.not_equal(groups[1:], groups[:-1], out=begins[1:])
     return begins.nonzero()[0]
-
-
-def _extremes(values: Floats, odd: NDArray[np.bool_], width: int) -> NDArray[np.intp]:
-    """Return where the smallest and the largest finite value of each bucket are."""
-    buckets = -(-len(values) // width)
-    chosen = []
-    for worst, find in ((np.inf, np.argmin), (-np.inf, np.argmax)):
-        padded = np.full(buckets * width, worst)
-        np.copyto(padded[: len(values)], values, where=~odd)
-        at = np.arange(0, len(padded), width) + find(padded.reshape(buckets, width), axis=1)
-        chosen.append(at[np.isfinite(padded[at])])
-    return np.concatenate(chosen)

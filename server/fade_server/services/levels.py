@@ -2,13 +2,12 @@
 
 Level n keeps a few real points of every bucket of ``16**n`` steps: ``downsample.thin``. Thinning
 level n - 1 gives the same points as thinning the rows, so a level is written from the one below,
-and a reader gets the same answer whether a block was written already or not.
+and a reader (``charts``) gets the same answer whether a block was written already or not.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -16,10 +15,9 @@ from sqlalchemy.orm import Session
 from fade_server.queries import levels as level_queries
 from fade_server.queries import runs as run_queries
 from fade_server.queries import steps as step_queries
-from fade_server.queries.runs import RunRow
 from fade_server.services.context import Context
-from fade_server.services.downsample import Floats, thin
-from fade_server.services.metrics import Metric, parse_metrics
+from fade_server.services.downsample import Curve, joined, thin
+from fade_server.services.metrics import parse_metrics
 from fade_server.services.points import Curves, read_points
 
 FACTOR = 16
@@ -97,40 +95,6 @@ def plan(low: int, high: int, level: int, end: int) -> Iterator[Piece]:
     yield from plan(stop, high, level - 1, end)
 
 
-def read_curves(
-    session: Session, run: RunRow, metrics: Sequence[Metric], first: int, last: int, points: int
-) -> Curves:
-    """Return a run's metrics, thinned to what ``points`` points can show.
-
-    Args:
-        session: Open session.
-        run: The run.
-        metrics: What to read.
-        first: First step, inclusive.
-        last: Last step, inclusive.
-        points: What the caller will cut them to.
-    """
-    if run.last_step is None:
-        return read_points(session, run.pk, metrics, first, last)
-    begun = run_queries.shown_parts(session, run.pk, 0, run.last_step)[0][1]
-    # A schedule is stored at the step that it is for, one later than what it was computed from.
-    high = min(last, run.last_step + 1)
-    few = run.step_count <= FEW_ROWS
-    level = 0 if few else level_for(high - max(first, begun) + 1, points)
-    # Nothing is before the first step, so its bucket is whole.
-    low = first if first > begun else 0
-    end = _written(session, run.pk) if level else 0
-    parts: defaultdict[str, list[tuple[Floats, Floats]]] = defaultdict(list)
-    pieces = plan(low, high, level, end)
-    # No bucket lies in both: those of the level are thin, the pieces beside it become so together.
-    for thinned, some in groupby(pieces, key=lambda piece: piece.level == level):
-        read = [_read_piece(session, run, metrics, piece) for piece in some]
-        for metric in metrics:
-            curve = _joined([piece[metric.name] for piece in read])
-            parts[metric.name].append(curve if thinned else thin(*curve, bucket_steps(level)))
-    return {metric.name: _joined(parts[metric.name]) for metric in metrics}
-
-
 def build_levels(context: Context, run_id: str) -> bool:
     """Write the first full block of a run that is not written yet.
 
@@ -157,51 +121,34 @@ def runs_behind(context: Context) -> list[str]:
 
 
 def drop_levels(session: Session, pk: int, first: int) -> None:
-    """Delete every block with steps from ``first`` on, because its rows changed."""
+    """Delete every block with steps from ``first`` on, because its rows changed, and count that."""
     touched = {level: first // block_steps(level) for level in range(1, TOP + 1)}
     level_queries.drop_blocks(session, pk, touched)
+    run_queries.count_level_drop(session, pk)
 
 
-def _read_piece(session: Session, run: RunRow, metrics: Sequence[Metric], piece: Piece) -> Curves:
-    if piece.level == 0:
-        return read_points(session, run.pk, metrics, piece.low, piece.high)
-    width = block_steps(piece.level)
-    parts = _read_level(
-        session,
-        run.pk,
-        piece.level,
-        piece.low // width,
-        piece.high // width,
-        [one.name for one in metrics],
-    )
-    return {one.name: _within(_joined(parts[one.name]), piece) for one in metrics}
-
-
-def _read_level(
+def read_level(
     session: Session, pk: int, level: int, low: int, high: int, names: Sequence[str] | None = None
-) -> defaultdict[str, list[tuple[Floats, Floats]]]:
-    parts: defaultdict[str, list[tuple[Floats, Floats]]] = defaultdict(list)
-    for name, _, data in level_queries.read_blocks(session, pk, level, low, high, names):
-        steps, values = np.frombuffer(data, dtype="<f8").reshape(2, -1)
-        parts[name].append((steps, values))
+) -> dict[str, list[tuple[int, Curve]]]:
+    """Return the blocks of a level in [low, high], in order, of each metric that has any.
+
+    Args:
+        session: Open session.
+        pk: The run.
+        level: Of the blocks.
+        low: First block.
+        high: Last block.
+        names: Only these metrics; None for all.
+    """
+    parts: defaultdict[str, list[tuple[int, Curve]]] = defaultdict(list)
+    for name, block, data in level_queries.read_blocks(session, pk, level, low, high, names):
+        numbers = np.frombuffer(data, dtype="<f8")
+        half = len(numbers) // 2
+        parts[name].append((block, (numbers[:half], numbers[half:])))
     return parts
 
 
-def _joined(parts: Sequence[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
-    if not parts:
-        return np.empty(0), np.empty(0)
-    if len(parts) == 1:
-        return parts[0]
-    return np.concatenate([one for one, _ in parts]), np.concatenate([one for _, one in parts])
-
-
-def _within(curve: tuple[Floats, Floats], piece: Piece) -> tuple[Floats, Floats]:
-    steps, values = curve
-    inside = slice(*np.searchsorted(steps, [piece.low, piece.high + 1]))
-    return steps[inside], values[inside]
-
-
-def _written(session: Session, pk: int) -> int:
+def written(session: Session, pk: int) -> int:
     """Return the step that everything below is in the blocks of level 1."""
     newest = level_queries.last_block(session, pk, 1)
     return 0 if newest is None else (newest + 1) * block_steps(1)
@@ -214,7 +161,7 @@ def _next_block(context: Context, run_id: str) -> int | None:
         if run is None or run.last_step is None:
             return None
         full = (run.last_step + 1) // block_steps(1)
-        low, high = _written(session, run.pk), full * block_steps(1) - 1
+        low, high = written(session, run.pk), full * block_steps(1) - 1
         for part in run_queries.shown_parts(session, run.pk, low, high):
             step = step_queries.next_step(session, run.pk, *part)
             if step is not None:
@@ -239,7 +186,7 @@ def _write_block(context: Context, run_id: str, block: int) -> None:
         run = run_queries.find_run(session, run_id, lock=True)
         if run is None or state != step_queries.count_steps(session, run.pk, low - 1, high):
             return
-        end = _written(session, run.pk)
+        end = written(session, run.pk)
         if end <= low:
             level_queries.add_blocks(session, run.pk, 1, block, thinned)
             _write_above(session, run.pk, end, high + 1)
@@ -252,10 +199,8 @@ def _write_above(session: Session, pk: int, before: int, end: int) -> None:
         # Between the two there are no steps at all.
         for block in sorted({max(before - 1, 0) // width, (end - 1) // width}):
             if before < (block + 1) * width <= end:
-                parts = _read_level(
-                    session, pk, level - 1, block * FACTOR, (block + 1) * FACTOR - 1
-                )
-                curves = {name: _joined(one) for name, one in parts.items()}
+                parts = read_level(session, pk, level - 1, block * FACTOR, (block + 1) * FACTOR - 1)
+                curves = {name: joined([one for _, one in some]) for name, some in parts.items()}
                 level_queries.add_blocks(
                     session, pk, level, block, _thinned(curves, bucket_steps(level))
                 )

@@ -1,6 +1,6 @@
 """The names of what can be drawn, and where each of them comes from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,15 +49,10 @@ def parse_metrics(names: Sequence[str], existing: Sequence[str]) -> list[Metric]
         message = f"must name 1 to {MAX_METRICS} metrics, separated by commas"
         raise InvalidInputError(FieldProblem("metrics", message, len(unique)))
     found = [(name, parse_metric(name)) for name in unique]
-    known = {
-        *SCALARS,
-        *existing,
-        "sign_ratio",
-        "time",
-        *(f"schedule/{part}" for part in SCHEDULE_PARTS),
-    }
     problems = [
-        FieldProblem("metrics", f'"{name:.100}" is not a metric{_hint(name, known)}', shorten(name))
+        FieldProblem(
+            "metrics", f'"{name:.100}" is not a metric{_hint(name, existing)}', shorten(name)
+        )
         for name, metric in found
         if metric is None
     ]
@@ -66,38 +61,39 @@ def parse_metrics(names: Sequence[str], existing: Sequence[str]) -> list[Metric]
     return [metric for _, metric in found if metric is not None]
 
 
-def _hint(name: str, known: set[str]) -> str:
+def _hint(name: str, existing: Sequence[str]) -> str:
     if name == "adv_quantiles" or name.startswith("adv_quantiles/"):
         grid = ", ".join(f"{p:g}" for p in QUANTILE_GRID)
         return f"; ask for adv_quantiles/P with P one of {grid}"
     vector = name.partition("/")[0]
     if vector in VECTORS:
         return f"; ask for {vector}/0 to {vector}/{FIELDS[vector].length - 1}"
-    return near(name, known)
+    plain = [known for known, metric in _FIXED.items() if metric.origin != "vectors"]
+    return near(name, {*plain, *existing})
 
 
 def parse_metric(name: str) -> Metric | None:
     """Return what a name means, or None where it means nothing."""
-    part, slash, key = name.partition("/")
-    if name == "time":
-        return Metric(name, "column", "recorded_at")
-    if name == "sign_ratio":
-        return Metric(name, "sign_ratio", "")
-    if not slash:
-        return Metric(name, "column", name) if name in SCALARS else None
-    if part == "schedule":
-        return Metric(name, "schedule", key) if key in SCHEDULE_PARTS else None
+    part, _, key = name.partition("/")
     if part == "extra":
         return Metric(name, "extra", key) if key else None
     if part == "pass_at_k":
         return Metric(name, "pass_at_k", key) if key.isdecimal() else None
-    index = _vector_index(part, key) if part in VECTORS else None
-    return None if index is None else Metric(name, "vectors", part, index)
+    return _FIXED.get(name)
 
 
-def _vector_index(vector: str, key: str) -> int | None:
-    if vector == "adv_quantiles":
-        names = [f"{p:g}" for p in QUANTILE_GRID]
-    else:
-        names = [str(index) for index in range(FIELDS[vector].length)]
-    return names.index(key) if key in names else None
+def _fixed() -> Iterator[Metric]:
+    """Yield the metrics that every run may have."""
+    yield Metric("time", "column", "recorded_at")
+    yield Metric("sign_ratio", "sign_ratio", "")
+    for name in SCALARS:
+        yield Metric(name, "column", name)
+    for part in SCHEDULE_PARTS:
+        yield Metric(f"schedule/{part}", "schedule", part)
+    for vector in VECTORS:
+        keys = QUANTILE_GRID if vector == "adv_quantiles" else range(FIELDS[vector].length)
+        for index, key in enumerate(keys):
+            yield Metric(f"{vector}/{key:g}", "vectors", vector, index)
+
+
+_FIXED = {metric.name: metric for metric in _fixed()}

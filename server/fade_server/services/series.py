@@ -12,10 +12,10 @@ from fade_server.errors import NotFoundError
 from fade_server.queries import runs as run_queries
 from fade_server.queries.runs import RunRow
 from fade_server.services.batch import MAX_STEP
+from fade_server.services.charts import Charts
 from fade_server.services.codec import encode, to_wire
 from fade_server.services.context import Context
-from fade_server.services.downsample import Floats, envelope
-from fade_server.services.levels import read_curves
+from fade_server.services.downsample import Floats
 from fade_server.services.metrics import parse_metrics
 from fade_server.services.points import Curves
 
@@ -72,9 +72,10 @@ def read_series(
         if not is_news(f"{run.created_at}-{run.revision}"):
             return None
         metrics = parse_metrics(query.metrics, run.metrics)
-        curves = read_curves(session, run, metrics, query.first, query.last, query.points)
-    series = {name: envelope(*curve, query.points) for name, curve in curves.items()}
-    return SeriesOfRun(run.id, run.attempt, run.last_step, series)
+        curves = Charts(session, context.blocks, run, metrics).read(
+            query.first, query.last, query.points
+        )
+    return SeriesOfRun(run.id, run.attempt, run.last_step, curves)
 
 
 def series_json(found: SeriesOfRun) -> bytes:
@@ -111,7 +112,7 @@ def series_binary(found: SeriesOfRun) -> bytes:
     )
     header += b" " * (-(4 + len(header)) % 8)
     columns = [column for pair in found.series.values() for column in pair]
-    floats = b"".join(column.astype("<f8").tobytes() for column in columns)
+    floats = b"".join(np.ascontiguousarray(column, dtype="<f8").data for column in columns)
     return struct.pack("<I", len(header)) + header + floats
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from fade_server.queries import runs as run_queries
 from fade_server.queries.levels import WRITTEN
@@ -108,6 +108,48 @@ def test_a_new_attempt_replaces_what_it_supersedes(api: Api) -> None:
     assert min(map(float, newer)) >= 5.0
 
 
+def test_what_is_remembered_of_a_run_ends_with_what_changes_it(api: Api) -> None:
+    api.open_run("seen")
+    _send(api, "seen", list(range(4 * BLOCK + 300)))
+    queries = [(0, 8 * BLOCK, 100), (32, 3 * BLOCK - 1, 60), (1000, 4 * BLOCK + 250, 40)]
+
+    def looks_right() -> None:
+        for _ in range(2):
+            for first, last, points in queries:
+                _agrees(api, "seen", first, last, points)
+
+    looks_right()  # no block is written
+    build_all(api, "seen")
+    looks_right()
+    api.send("seen", [4 * BLOCK + 305], columns={"loss": [99.0]})
+    looks_right()
+    api.send("seen", [4 * BLOCK + 302], columns={"loss": [777.0]})  # late, behind every block
+    looks_right()
+    api.open_run("seen", "a2")
+    looks_right()
+    _send(api, "seen", list(range(2 * BLOCK + 5, 3 * BLOCK + 100)), attempt=2, low=5.0)
+    looks_right()
+    build_all(api, "seen")
+    looks_right()
+
+
+def test_a_chart_that_was_shown_once_needs_only_what_is_new(api: Api) -> None:
+    api.open_run("once")
+    _send(api, "once", list(range(3 * BLOCK + 40)))
+    build_all(api, "once")
+    api.series("once", *METRICS, points=100)
+    pk = _pk(api, "once")
+    with api.context.store.write() as session:
+        session.execute(delete(levels).where(levels.c.run_pk == pk))
+        session.execute(update(rows).where(rows.c.run_pk == pk).values(loss=-1.0))
+    zoomed = api.series("once", *METRICS, points=90, **{"from": BLOCK, "to": 2 * BLOCK - 1})
+    assert -1.0 not in zoomed["loss"]["value"]
+    assert -1.0 not in api.series("once", *METRICS, points=99)["loss"]["value"]
+    api.send("once", [3 * BLOCK + 40], columns={"loss": [88.0]})
+    whole = api.series("once", *METRICS, points=100)["loss"]["value"]
+    assert (whole[-1], -1.0 in whole) == (88.0, False)
+
+
 def test_steps_far_apart_cost_no_empty_blocks(api: Api) -> None:
     api.open_run("far")
     far = 2**52
@@ -125,7 +167,7 @@ def _agrees(api: Api, run_id: str, first: int, last: int, points: int) -> None:
     answer = api.series(run_id, *METRICS, points=points, **{"from": first, "to": last})
     for name, (steps, values) in _rows(api, run_id, first, last).items():
         got = np.array(answer[name]["step"]), np.array([*map(float, answer[name]["value"])])
-        wanted = envelope(*thin(steps, values, width), points)
+        wanted = envelope(*thin(steps, values, width), points, width)
         assert len(got[0]) <= points
         np.testing.assert_array_equal(got, wanted)
         if len(steps):
@@ -169,11 +211,17 @@ def _send(api: Api, run_id: str, steps: list[int], attempt: int = 1, low: float 
         )
 
 
-def _blocks(api: Api, run_id: str, level: int = 1) -> list[int]:
+def _pk(api: Api, run_id: str) -> int:
     with api.context.store.read() as session:
         run = run_queries.find_run(session, run_id)
-        assert run is not None
+    assert run is not None
+    return run.pk
+
+
+def _blocks(api: Api, run_id: str, level: int = 1) -> list[int]:
+    pk = _pk(api, run_id)
+    with api.context.store.read() as session:
         found = select(levels.c.block).where(
-            levels.c.run_pk == run.pk, levels.c.level == level, levels.c.metric == WRITTEN
+            levels.c.run_pk == pk, levels.c.level == level, levels.c.metric == WRITTEN
         )
         return sorted(session.scalars(found))

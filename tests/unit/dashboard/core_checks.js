@@ -67,6 +67,14 @@ check("a zoom goes before the range and is widened to whole steps", () => {
   assert.deepEqual(core.windowOf("200", null, null), { from: null, to: null });
 });
 
+check("a long zoom is widened to where buckets end, but not behind the last step", () => {
+  assert.deepEqual(core.windowOf("all", 99999, [40000.4, 49999.5]), { from: 39936, to: 50175 });
+  assert.deepEqual(core.windowOf("all", 99999, [39936, 50175]), { from: 39936, to: 50175 });
+  assert.deepEqual(core.windowOf("all", 50100, [40000.4, 49999.5]), { from: 39936, to: 50100 });
+  assert.deepEqual(core.windowOf("all", 50100, [40000.4, 50150]), { from: 39936, to: 50150 });
+  assert.deepEqual(core.windowOf("all", null, [40000.4, 49999.5]), { from: 39936, to: 50000 });
+});
+
 check("an id and metrics are quoted in the address of a series", () => {
   const url = core.seriesUrl("a/../b?", ["pass_at_k/16", "x&y"], { from: 3, to: null }, 100);
   assert.equal(url, "/api/v1/runs/a%2F..%2Fb%3F/series.bin?metrics=pass_at_k%2F16%2Cx%26y&points=100&from=3");

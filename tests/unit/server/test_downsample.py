@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fade_server.services.downsample import MIN_POINTS, Floats, envelope, thin
+from fade_server.services.downsample import MIN_POINTS, Floats, envelope, group_starts, thin
 
 VALUES = st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), max_size=300)
 FINITE = st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=300)
@@ -67,17 +67,22 @@ def test_a_series_within_the_budget_is_left_alone(values: list[float]) -> None:
     assert len(steps) == len(values)
 
 
-@given(st.integers(9, 400), POINTS)
-def test_every_bucket_keeps_its_own_extremes(count: int, points: int) -> None:
+@given(st.integers(9, 400), POINTS, st.sampled_from([1, 2, 7]))
+def test_every_group_of_buckets_keeps_its_own_extremes(count: int, points: int, width: int) -> None:
     values = [float((-1) ** i * (i % 17)) for i in range(count)]
-    steps, kept = _shrink(values, points)
+    curve = np.arange(count, dtype=float), np.array(values)
+    steps, kept = envelope(*curve, points, width)
+    assert len(steps) <= points
     if count <= points:
         return
-    width = -(-count // ((points - 2) // 2))
-    for start in range(0, count, width):
-        bucket = values[start : start + width]
-        shown = kept[(steps >= 3 * start) & (steps < 3 * (start + width))]
-        assert (shown.min(), shown.max()) == (min(bucket), max(bucket))
+    buckets = -(-count // width)
+    starts = [width * int(start) for start in group_starts(buckets, (points - 2) // 2)]
+    sizes = np.diff([*starts, width * buckets])
+    assert sizes.max() - sizes.min() <= width
+    for start, size in zip(starts, sizes.tolist(), strict=True):
+        shown = kept[(steps >= start) & (steps < start + size)]
+        group = values[start : start + size]
+        assert (shown.min(), shown.max()) == (min(group), max(group))
 
 
 def test_of_a_series_that_is_mostly_not_a_number_some_of_both_is_kept() -> None:
