@@ -57,12 +57,17 @@ class Array(msgspec.Struct, frozen=True, array_like=True):
         return cls((rows, columns), name, values_PG.data)
 
     @classmethod
-    def of_rows(cls, rows_PG: Sequence[Sequence[float]]) -> "Array":
-        """Hold numbers, as float32; for a few of them numpy costs more than all the rest."""
-        numbers = array("f", [number for row in rows_PG for number in row])
+    def of_numbers(cls, numbers_N: Sequence[float], columns: int) -> "Array":
+        """Hold numbers, as float32; for a few of them numpy costs more than all the rest.
+
+        Args:
+            numbers_N: Row by row.
+            columns: Numbers of a row.
+        """
+        numbers = array("f", numbers_N)
         if sys.byteorder == "big":
             numbers.byteswap()
-        return cls((len(rows_PG), len(rows_PG[0])), "float32", memoryview(numbers))
+        return cls((len(numbers) // columns, columns), "float32", memoryview(numbers))
 
     def values(self) -> NDArray[Any]:
         """Return the array again, read-only, in its own dtype."""

@@ -461,7 +461,10 @@ def test_threads_may_log_at_once(tmp_path: Path, network: FakeNetwork) -> None:
 )
 def test_arrays_that_an_adapter_packed_are_recorded_like_any(tmp_path: Path, given: Any) -> None:
     rewards, advantages = [[1.0, 0.0], [0.0, 0.0]], [[0.5, -0.5], [0.0, 0.0]]
-    packed = {"rewards": Array.of_rows(rewards), "advantages": Array.of_rows(advantages)}
+    packed = {
+        "rewards": Array.of_numbers([1.0, 0.0, 0.0, 0.0], 2),
+        "advantages": Array.of_numbers([0.5, -0.5, 0.0, 0.0], 2),
+    }
     recorded = []
     for arrays in ({"rewards": rewards, "advantages": advantages}, packed):
         run = local(tmp_path)
