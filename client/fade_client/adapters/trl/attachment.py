@@ -75,7 +75,7 @@ class Attachment:
     _micro_steps: int = 1
     _batches: int = 0
     _read_at: int = -1
-    _orders: Orders = field(default_factory=Orders)
+    _orders: Orders | None = None
     _said: set[str] = field(default_factory=set)
 
     @property
@@ -178,9 +178,9 @@ class Attachment:
             alpha, delta, _ = ranks.share((alpha, delta, float(version)), self._device)
         return alpha, delta
 
-    def take_orders(self) -> Orders:
+    def take_orders(self) -> Orders | None:
         """Return what the alerts ask of the training, once; the same on every rank."""
-        orders, self._orders = self._orders, Orders()
+        orders, self._orders = self._orders, None
         return orders
 
     def _agreed_orders(self, run: Run) -> Orders:
