@@ -1,11 +1,13 @@
-"""What the hook takes of a tiny TRL step: its own calls, timed one by one in a real training.
+"""What the hook takes of a tiny TRL step: its own calls, timed in a real training.
 
     python bench/hook_trl.py [--mode control] [--steps 200] [--repetitions 5]
 
-A training with the hook and one without take turns. Times are of the training thread's own CPU,
-so that a busy machine adds little to them; torch has one thread. An empty call is timed like them
-and taken off. The share is of the hook's calls in the step of the training that they are in; the
-step without the hook stands beside it.
+A training with the hook and one without take turns. First with torch on one thread, by the CPU
+time of the training thread, so that a busy machine adds little; then with torch's own number of
+threads, by the clock on the wall. All that runs in the training thread is timed, at the four places
+where TRL calls the hook and TRL's own work in them left out; an empty call is timed like them and
+taken off. The share is of the hook's calls in the step of the training that they are in; the step
+without the hook stands beside it.
 """
 
 import argparse
@@ -21,51 +23,74 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-CALLS = ("latch", "rewards_calculated", "score", "step_ended", "logged")
+CALLS = {
+    "generate": "the pair, and the advantages",
+    "rewards_calculated": "keeping the rewards",
+    "on_step_end": "reading the metrics",
+    "on_log": "the record itself",
+}
+Clock = Callable[[], float]
 NOTHING = "an empty call"
 WARM_UP = 20
 
 
 class Stopwatch:
-    """Adds up what the calls of an attachment take, by the training step they are in."""
+    """Adds up what the hook takes, by the training step it is in and by where TRL calls it."""
 
-    def __init__(self, attachment: Any) -> None:
+    def __init__(self, attachment: Any, clock: Clock) -> None:
         self.taken_s: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
-        self._state = attachment.trainer.state
+        self._clock, self._trainer, self._inner_s = clock, attachment.trainer, 0.0
+        handlers = self._trainer.callback_handler.callbacks
+        callback = next(one for one in handlers if type(one).__name__ == "FadewatchCallback")
         for name in CALLS:
-            setattr(attachment, name, self._timed(name, getattr(attachment, name)))
+            owner = callback if name.startswith("on_") else attachment
+            setattr(owner, name, self._timed(name, getattr(owner, name)))
         # What the clock and this class add to each of them, as cold as they are.
-        nothing, latch = self._timed(NOTHING, lambda: None), attachment.latch
-        attachment.latch = lambda run: (nothing(), latch(run))[1]
-        self._attachment = attachment
+        nothing, generate = self._timed(NOTHING, lambda: None), attachment.generate
+
+        def generate_as_well(trls: Callable[..., Any], inputs: Any) -> Any:
+            nothing()
+            return generate(self._left_out(trls), inputs)
+
+        attachment.generate = generate_as_well
 
     def _timed(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def timed(*args: Any, **kwargs: Any) -> Any:
-            before = time.thread_time()
+            self._inner_s, before = 0.0, self._clock()
             try:
                 return call(*args, **kwargs)
             finally:
-                step = self._attachment.trainer.state.global_step
-                self.taken_s[name][step] += time.thread_time() - before
+                taken_s = self._clock() - before - self._inner_s
+                self.taken_s[name][self._trainer.state.global_step] += taken_s
 
         return timed
 
+    def _left_out(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def left_out(*args: Any, **kwargs: Any) -> Any:
+            before = self._clock()
+            try:
+                return call(*args, **kwargs)
+            finally:
+                self._inner_s = self._clock() - before
 
-def train(folder: Path, mode: Any, steps: int) -> tuple[list[float], dict[str, float]]:
-    """Return the seconds of each step, and the median seconds of the hook's calls a step."""
+        return left_out
+
+
+def train(folder: Path, mode: Any, steps: int, clock: Clock) -> tuple[float, dict[str, float]]:
+    """Return the median seconds of a step, and of the hook's calls in one."""
     from transformers import PrinterCallback, TrainerCallback
 
     import fade_client.trl
 
-    class Clock(TrainerCallback):
+    class Steps(TrainerCallback):
         def __init__(self) -> None:
             self.at: list[float] = []
 
         def on_step_begin(self, *_: Any, **__: Any) -> None:
-            self.at.append(time.thread_time())
+            self.at.append(clock())
 
     tiny = _example()
-    clock = Clock()
+    began = Steps()
     trainer = tiny.make_trainer(folder, max_steps=steps)
     trainer.remove_callback(PrinterCallback)
     watch = None
@@ -73,15 +98,15 @@ def train(folder: Path, mode: Any, steps: int) -> tuple[list[float], dict[str, f
         attachment = fade_client.trl.attach(
             trainer, project="bench", mode=mode, dir=folder, server="http://127.0.0.1:9"
         )
-        watch = Stopwatch(attachment)
-    trainer.add_callback(clock)
+        watch = Stopwatch(attachment, clock)
+    trainer.add_callback(began)
     trainer.train()
-    took = [b - a for a, b in zip(clock.at, clock.at[1:], strict=False)][WARM_UP:]
+    took = [b - a for a, b in zip(began.at, began.at[1:], strict=False)][WARM_UP:]
     calls = {} if watch is None else {
         name: statistics.median(list(by_step.values())[WARM_UP:])
         for name, by_step in watch.taken_s.items()
     }  # fmt: skip
-    return took, calls
+    return statistics.median(took), calls
 
 
 def _example() -> Any:
@@ -95,6 +120,28 @@ def _example() -> Any:
     return module
 
 
+def compare(what: str, clock: Clock, given: argparse.Namespace) -> None:
+    """Print what the hook takes by this clock, trainings with it and without in turns."""
+    with_hook, without, calls = [], [], []
+    for _ in range(given.repetitions):
+        with tempfile.TemporaryDirectory() as name:
+            without.append(train(Path(name), None, given.steps, clock)[0])
+            step_s, taken_s = train(Path(name), given.mode, given.steps, clock)
+            with_hook.append(step_s)
+            calls.append(taken_s)
+    step_s, total_s = statistics.median(with_hook), 0.0
+    medians = {name: statistics.median(one[name] for one in calls) for name in (NOTHING, *CALLS)}
+    print(f"\n| {what} | us a step |\n|---|---|")
+    for name, title in CALLS.items():
+        took_s = medians[name] - medians[NOTHING]
+        total_s += took_s
+        print(f"| {title} (`{name}`) | {took_s * 1e6:.0f} |")
+    print(f"| together | {total_s * 1e6:.0f} |")
+    print(f"| the step, without the hook | {statistics.median(without) * 1e6:.0f} |")
+    print(f"| the step, with it | {step_s * 1e6:.0f} |")
+    print(f"| the hook's share of it | {total_s / step_s:.2%} |")
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -104,27 +151,12 @@ def main() -> None:
     given = parser.parse_args()
     import torch
 
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    with_hook, without, calls = [], [], []
-    for _ in range(given.repetitions):
-        with tempfile.TemporaryDirectory() as name:
-            took, _none = train(Path(name), None, given.steps)
-            without.append(statistics.median(took))
-            took, taken = train(Path(name), given.mode, given.steps)
-            with_hook.append(statistics.median(took))
-            calls.append(taken)
-    step_s = statistics.median(with_hook)
-    print(f"\nmode {given.mode}, load {os.getloadavg()[0]:.1f}")
-    print("| the hook's call, less an empty one | us a step |\n|---|---|")
-    total = 0.0
-    medians = {name: statistics.median(one[name] for one in calls) for name in (NOTHING, *CALLS)}
-    for name in CALLS:
-        took_s = medians[name] - medians[NOTHING]
-        total += took_s
-        print(f"| {name} | {took_s * 1e6:.0f} |")
-    print(f"| together | {total * 1e6:.0f} |")
-    print(f"step {step_s * 1e3:.2f} ms, without {statistics.median(without) * 1e3:.2f} ms")
-    print(f"share of the step: {total / step_s:.2%}")
+    print(f"mode {given.mode}, load {os.getloadavg()[0]:.1f}")
+    compare("one thread, CPU time", time.thread_time, given)
+    torch.set_num_threads(threads)
+    compare(f"torch's own threads ({threads}), wall clock", time.perf_counter, given)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ Source: FADE, arXiv:2607.01490, section 8; the EMA's direction is argued in ``do
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from fade_core.errors import SettingError
 
@@ -79,6 +79,29 @@ class Schedule:
     source: Source = "fade"
 
 
+class Averages(NamedTuple):
+    """What a pair is computed from: the schedule without the pair, and without a reason.
+
+    Attributes:
+        version: As in ``Schedule``, like the rest.
+        step: See there.
+        p_hat: See there.
+        h_hat: See there.
+        h_star: See there.
+    """
+
+    version: int
+    step: int
+    p_hat: float
+    h_hat: float
+    h_star: float
+
+    @classmethod
+    def of(cls, schedule: Schedule) -> "Averages":
+        """Return those of a schedule."""
+        return cls(schedule.version, schedule.step, schedule.p_hat, schedule.h_hat, schedule.h_star)
+
+
 @dataclass(frozen=True, slots=True)
 class Override:
     """A pinned alpha, delta or both, by a person.
@@ -140,7 +163,7 @@ def delta_for(h_hat: float, h_star: float, delta_min: float, entropy_scale: floa
     >>> [delta_for(h, 1.0, 0.3) for h in (1.5, 0.75, 0.0)]
     [1.0, 0.75, 0.3]
     """
-    if math.isnan(h_hat) or math.isnan(h_star):
+    if h_hat != h_hat or h_star != h_star:
         return 1.0
     return min(max(1.0 + (h_hat - h_star) / entropy_scale, delta_min), 1.0)
 
@@ -157,7 +180,8 @@ def initial(config: SchedulerConfig | None = None) -> Schedule:
     config = config or SchedulerConfig()
     h_hat = math.nan if config.h_initial is None else config.h_initial
     h_star = _target(config, h_hat)
-    return _decide(0, 0, config.p_hat_initial, h_hat, h_star, config, notes=["initial values"])
+    averages = Averages(0, 0, config.p_hat_initial, h_hat, h_star)
+    return _schedule(averages, config, ["initial values"])
 
 
 def observe(
@@ -183,21 +207,73 @@ def observe(
     Returns:
         The schedule for step ``step + 1``, one version on.
     """
-    notes: list[str] = []
-    p_hat, h_hat, weight = schedule.p_hat, schedule.h_hat, config.ema_weight_new
+    averages = advance(Averages.of(schedule), step, accuracy, entropy, config)
+    return explained(averages, accuracy, entropy, config)
+
+
+def advance(
+    averages: Averages, step: int, accuracy: float, entropy: float, config: SchedulerConfig
+) -> Averages:
+    """Do what ``observe`` does to the averages alone, for many records or many a second.
+
+    Args:
+        averages: Those before this record.
+        step: As for ``observe``, like the rest.
+        accuracy: See there.
+        entropy: See there.
+        config: See there.
+
+    Returns:
+        Those after it.
+    """
+    version, _, p_hat, h_hat, h_star = averages
+    weight = config.ema_weight_new
     if 0.0 <= accuracy <= 1.0:
         p_hat = (1.0 - weight) * p_hat + weight * accuracy
-    else:
-        notes.append(_unused("accuracy", accuracy))
+    before = math.nan
     if 0.0 <= entropy < math.inf:
-        before = entropy if math.isnan(h_hat) else h_hat
+        before = entropy if h_hat != h_hat else h_hat
         h_hat = (1.0 - weight) * before + weight * entropy
-    else:
-        before = math.nan
+    if h_star != h_star:
+        h_star = _target(config, before)
+    return Averages(version + 1, step + 1, p_hat, h_hat, h_star)
+
+
+def pair_of(averages: Averages, config: SchedulerConfig) -> tuple[float, float]:
+    """Apply both rules.
+
+    Args:
+        averages: What they are computed from.
+        config: Tuning.
+
+    Returns:
+        alpha and delta.
+    """
+    alpha = alpha_for(averages.p_hat, config.alpha_max)
+    delta = delta_for(averages.h_hat, averages.h_star, config.delta_min, config.entropy_scale)
+    return alpha, delta
+
+
+def explained(
+    averages: Averages, accuracy: float, entropy: float, config: SchedulerConfig
+) -> Schedule:
+    """Give the reason for the pair of these averages.
+
+    Args:
+        averages: After the last record.
+        accuracy: The last record's.
+        entropy: The last record's.
+        config: Tuning.
+
+    Returns:
+        What ``observe`` returns.
+    """
+    notes: list[str] = []
+    if not 0.0 <= accuracy <= 1.0:
+        notes.append(_unused("accuracy", accuracy))
+    if not 0.0 <= entropy < math.inf:
         notes.append(_unused("entropy", entropy))
-    known_target = not math.isnan(schedule.h_star)
-    h_star = schedule.h_star if known_target else _target(config, before)
-    return _decide(schedule.version + 1, step + 1, p_hat, h_hat, h_star, config, notes)
+    return _schedule(averages, config, notes)
 
 
 def replay(
@@ -276,17 +352,9 @@ def check_override(
             )
 
 
-def _decide(
-    version: int,
-    step: int,
-    p_hat: float,
-    h_hat: float,
-    h_star: float,
-    config: SchedulerConfig,
-    notes: list[str],
-) -> Schedule:
-    alpha = alpha_for(p_hat, config.alpha_max)
-    delta = delta_for(h_hat, h_star, config.delta_min, config.entropy_scale)
+def _schedule(averages: Averages, config: SchedulerConfig, notes: list[str]) -> Schedule:
+    version, step, p_hat, h_hat, h_star = averages
+    alpha, delta = pair_of(averages, config)
     parts = [_alpha_reason(alpha, p_hat, config), _delta_reason(delta, h_hat, h_star, config)]
     reason = "; ".join(parts + notes)
     return Schedule(version, step, alpha, delta, p_hat, h_hat, h_star, reason)

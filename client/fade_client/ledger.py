@@ -54,7 +54,6 @@ class Ledger:
     """Counts of one attempt, shared by the trainer's thread and the sender's."""
 
     def __init__(self) -> None:
-        self.logged = 0
         self.confirmed = 0
         self.rejected = 0
         self._lost: Counter[str] = Counter()
@@ -84,13 +83,20 @@ class Ledger:
             self._said.add(key)
         log.warning(message, *args, exc_info=exc_info)
 
-    def stats(self, *, has_server: bool) -> RunStats:
-        """Return the counts as they are now."""
+    def stats(self, observed: int, *, has_server: bool) -> RunStats:
+        """Return the counts as they are now.
+
+        Args:
+            observed: Steps that the scheduler was shown: those in the spool, and those that the
+                disk did not take; 0 where there is no spool.
+            has_server: Whether they are to be sent.
+        """
         with self._lock:
             lost, dropped = dict(self._lost), dict(self._dropped)
+        logged = max(0, observed - lost.get("disk", 0))
         settled = self.confirmed + self.rejected
-        pending = max(0, self.logged - settled) if has_server else 0
-        return RunStats(self.logged, self.confirmed, self.rejected, pending, lost, dropped)
+        pending = max(0, logged - settled) if has_server else 0
+        return RunStats(logged, self.confirmed, self.rejected, pending, lost, dropped)
 
     def renew_after_fork(self) -> None:
         """In a forked child: a lock that no vanished thread holds."""

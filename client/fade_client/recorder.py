@@ -3,7 +3,8 @@
 import weakref
 from collections.abc import Callable
 from functools import partial
-from math import nan
+from math import inf, nan
+from operator import countOf
 from threading import RLock
 from time import time as now
 from typing import Any
@@ -17,16 +18,13 @@ from fade_client.record import observed, step_frame
 from fade_client.schedule import LocalScheduler
 from fade_client.spool import SpoolWriter
 
-BATCH = 256
-"""Steps after which the sender is woken before its timer."""
-
 
 class Recorder:
     """Writes steps, at once or when a device has delivered their values, and observes them.
 
     Attributes:
         lock: Held by whoever calls a method here, except ``catch_up``; the spool's own.
-        append: Writes a step of numbers; see ``SpoolWriter.append_numbers``.
+        append_numbers: Writes a step of numbers; see ``SpoolWriter.append_numbers``.
         on_batch: Called when a batch of steps is written.
         later: What waits for a device, and every step behind it; None before there was one.
 
@@ -43,7 +41,10 @@ class Recorder:
         self._writer, self._ledger, self._mute = writer, ledger, mute
         self._scheduler, self._observe = scheduler, scheduler.observe
         self.lock = writer.lock if writer else RLock()
-        self.append: Callable[..., bool | None] = writer.append_numbers if writer else _nowhere
+        self.append_numbers: Callable[..., bool] = _nowhere
+        if writer:
+            self.append_numbers = writer.append_numbers
+            writer.observe, writer.on_batch = scheduler.observe, self._end_batch
         self.on_batch: Callable[[], None] = _nothing
         self._copier = Copier()
         self.later: Later | None = None
@@ -73,22 +74,6 @@ class Recorder:
         if not self.later.put([*events, *more], write):
             self._ledger.lose("device", "a step is lost: the device is %d behind", MAX_WAITING)
 
-    def settle(self, step: int, accuracy: float, entropy: float, *, kept: bool) -> None:
-        """Count a step that was written, or was not, and let the scheduler observe it."""
-        if kept:
-            self._ledger.logged = logged = self._ledger.logged + 1
-            if logged % BATCH == 0:
-                self.end_batch()
-        elif not self._mute:
-            why = self._writer.error if self._writer else "there is no spool"
-            self._ledger.lose("disk", "a step is lost: %s", why)
-        self._observe((step, accuracy, entropy))
-
-    def end_batch(self) -> None:
-        """Do what is due after every ``BATCH`` steps."""
-        self._scheduler.bound()
-        self.on_batch()
-
     def catch_up(self, timeout_s: float | None = None) -> None:
         """Wait until what was logged is recorded, on a device too, but no longer than that."""
         if self.later is not None:
@@ -105,12 +90,15 @@ class Recorder:
         rewards, advantages = arrays["rewards"], arrays["advantages"]
         if not type(rewards) is type(advantages) is Array or arrays["pass_at_k"] is not None:
             return False
+        if self._writer is None or countOf(map(type, scalars.values()), float) != len(scalars):
+            return False
         accuracy, entropy = scalars.get("accuracy", nan), scalars.get("entropy", nan)
+        if not (0.0 <= accuracy <= 1.0 and (0.0 <= entropy < inf or entropy != entropy)):
+            return False
         frame = StepFrame(step, now(), scalars, {}, {}, rewards, advantages, override_version)
-        kept = None if accuracy != accuracy else self.append(frame, scalars, accuracy, entropy)
-        if kept is not None:
-            self.settle(step, accuracy, entropy, kept=kept)
-        return kept is not None
+        kept = self._writer.append(pack(frame))
+        self._settle(step, accuracy, entropy, kept=kept)
+        return True
 
     def _write(
         self,
@@ -124,7 +112,19 @@ class Recorder:
         if override_version != -1:
             frame = structs.replace(frame, override_version=override_version)
         kept = self._writer is not None and self._writer.append(pack(frame))
-        self.settle(step, *observed(frame), kept=kept)
+        self._settle(step, *observed(frame), kept=kept)
+
+    def _settle(self, step: int, accuracy: float, entropy: float, *, kept: bool) -> None:
+        self._observe((step, accuracy, entropy))
+        if kept and self._writer:
+            self._writer.end_batch(step)
+        elif not self._mute:
+            why = self._writer.error if self._writer else "there is no spool"
+            self._ledger.lose("disk", "a step is lost: %s", why)
+
+    def _end_batch(self) -> None:
+        self._scheduler.bound()
+        self.on_batch()
 
     def _write_later(self, *step: Any) -> None:
         try:

@@ -5,7 +5,7 @@ Shapes: ``P`` prompts, ``G`` rollouts of each prompt.
 
 import importlib
 import threading
-from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import Any
@@ -16,7 +16,7 @@ from fade_client.values import is_tensor
 from fade_core import advantages as numpy_advantages
 from fade_core import scheduler
 from fade_core.errors import RewardError
-from fade_core.scheduler import Schedule, SchedulerConfig
+from fade_core.scheduler import Averages, Schedule, SchedulerConfig
 
 _fields_of = attrgetter(*(field.name for field in fields(Schedule)))
 
@@ -59,11 +59,6 @@ class RunSchedule(Schedule):
         weights = numpy_advantages.fade(rewards, self.alpha, self.delta)
         return weights.astype(floating, copy=False)
 
-    def used(self) -> dict[str, float]:
-        """Return the fields of a step record that say which pair its batch was trained with."""
-        version = float(self.version)
-        return {"alpha": self.alpha, "delta": self.delta, "schedule_version": version}
-
     def _of_tensor(self, rewards_PG: Any) -> Any:
         # By name, because only a process that already imported torch may load its side.
         family = importlib.import_module("fade_core.torch.advantages")
@@ -77,9 +72,9 @@ class RunSchedule(Schedule):
 class LocalScheduler:
     """FADE's scheduler beside the trainer, the same function that the server computes.
 
-    ``observe`` only notes the observation; it is folded into the schedule by ``fold``, which
+    ``observe`` only notes the observation; it is folded into the averages by ``fold``, which
     the sender calls between batches and ``current`` calls before it answers. So a logged step
-    does not pay for a schedule that nobody reads.
+    does not pay for a schedule that nobody reads, nor ``pair`` for a reason that nobody reads.
 
     Attributes:
         observe: Notes the step, accuracy and entropy of one record; ``nan`` for what it lacks.
@@ -90,38 +85,58 @@ class LocalScheduler:
 
     def __init__(self, config: SchedulerConfig) -> None:
         self.config = config
+        # Flat, for a tuple that is kept costs a step more than its three numbers do.
+        self._backlog: list[Any] = []
+        self.observe: Callable[[tuple[int, float, float]], None] = self._backlog.extend
+        self._last: list[Any] = []
         self._schedule = scheduler.initial(config)
+        self._averages = Averages.of(self._schedule)
         self._first_version = self._schedule.version
-        self._backlog: deque[tuple[int, float, float]] = deque()
-        self.observe = self._backlog.append
         self._lock = threading.Lock()
 
     def fold(self) -> None:
-        """Compute the schedule of everything observed so far."""
+        """Take in everything observed so far."""
         with self._lock:
-            while self._backlog:
-                observed = self._backlog.popleft()
-                self._schedule = scheduler.observe(self._schedule, *observed, self.config)
+            noted = self._backlog[:]
+            # Only these: another thread may have observed a step meanwhile.
+            del self._backlog[: len(noted)]
+            for start in range(0, len(noted), 3):
+                step, accuracy, entropy = self._last = noted[start : start + 3]
+                self._averages = scheduler.advance(
+                    self._averages, step, accuracy, entropy, self.config
+                )
 
     def bound(self) -> None:
         """Fold if too much waits for it, because nobody else does."""
-        if len(self._backlog) > MAX_BACKLOG:
+        if len(self._backlog) > 3 * MAX_BACKLOG:
             self.fold()
+
+    def pair(self) -> tuple[float, float, int]:
+        """Return alpha, delta and the version after everything observed so far."""
+        self.fold()
+        averages = self._averages
+        return *scheduler.pair_of(averages, self.config), averages.version
 
     def current(self) -> Schedule:
         """Return the schedule after everything observed so far."""
         self.fold()
-        return self._schedule
+        with self._lock:
+            if self._schedule.version != self._averages.version:
+                _, accuracy, entropy = self._last
+                self._schedule = scheduler.explained(self._averages, accuracy, entropy, self.config)
+            return self._schedule
 
     def observed(self) -> int:
         """Return how many records were observed since the start, or since ``restore``."""
-        return self.current().version - self._first_version
+        self.fold()
+        return self._averages.version - self._first_version
 
     def restore(self, schedule: Schedule) -> None:
         """Go on from a stored schedule."""
         with self._lock:
             self._backlog.clear()
             self._schedule, self._first_version = schedule, schedule.version
+            self._averages = Averages.of(schedule)
 
     def renew_after_fork(self) -> None:
         """In a forked child: a lock that no vanished thread holds."""

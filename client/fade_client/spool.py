@@ -5,17 +5,21 @@ import fcntl
 import os
 import threading
 from collections.abc import Callable
-from math import inf
+from math import inf, nan
+from os import write
 from pathlib import Path
+from time import time as now
 from typing import Any
-from zlib import crc32
 
 import msgspec
 
 from fade_client.errors import SpoolError
-from fade_client.frames import Header, Numbers, StepFrame, encode, pack, prefix, read_frames
+from fade_client.frames import Header, checksum, encode, pack, prefix, read_frames
 
 SUFFIX = ".spool"
+
+BATCH = 256
+"""Steps after which ``on_batch`` is called; earlier where their numbers have gaps."""
 
 CLOSED = -1
 """In place of a file's descriptor; the operating system refuses it as a bad one."""
@@ -35,6 +39,8 @@ class SpoolWriter:
     Attributes:
         path: The file.
         error: Why the last write that failed did.
+        observe: Told the step, accuracy and entropy of what ``append_numbers`` wrote.
+        on_batch: Called when a batch of steps is written.
         lock: Held while the file changes. It is the run's own lock too, so that a step costs
             one; and reentrant, for a signal may find it held by the very thread it interrupts.
 
@@ -49,6 +55,9 @@ class SpoolWriter:
     def __init__(self, path: Path, header: Header) -> None:
         self.path = path
         self.error = ""
+        self._full_at = BATCH - 1
+        self.observe: Callable[[tuple[int, float, float]], None] = _nothing
+        self.on_batch: Callable[[], None] = _nothing
         self.lock = threading.RLock()
         path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
@@ -73,38 +82,51 @@ class SpoolWriter:
             return self._failed(error)
         return written == len(packed) or self._cut(written)
 
-    def append_numbers(
-        self, step: StepFrame | Numbers, values: dict[str, Any], accuracy: Any, entropy: Any
-    ) -> bool | None:
-        """Append a step whose values are numbers, or return None for one that is not as simple.
+    def append_numbers(self, step: int, values: dict[str, Any]) -> bool:
+        """Append a step of numbers, or return False and do nothing for any other one.
 
         What a log call costs is spent here, so all values are looked at at once, and one by one
-        only when they are read.
+        only when they are read. A write that fails is for the caller to try again: ``append``
+        says why. The caller holds ``lock``.
 
         Args:
-            step: What to append.
+            step: Its index.
             values: Its values by name, anything.
-            accuracy: The value of that name, ``nan`` where there is none.
-            entropy: Likewise.
         """
         try:
             # Of floats, ints and bools alone the sum is a float; no tensor is waited for.
-            if type(sum(values.values())) is not float:
-                return None
+            if type(sum(values.values(), 0.0)) is not float:
+                return False
             # These two steer the schedule, so that they are checked before they are observed.
+            accuracy, entropy = values.get("accuracy", nan), values.get("entropy", nan)
             if not (0.0 <= accuracy <= 1.0 or accuracy != accuracy):
-                return None
+                return False
             if not (0.0 <= entropy < inf or entropy != entropy):
-                return None
-            payload = encode(step)
+                return False
+            payload = encode((step, now(), values))
+            packed = prefix(len(payload), checksum(payload)) + payload
+            written = write(self._fd, packed)
         except Exception:  # noqa: BLE001 - a foreign number may raise anything
-            return None
-        packed = prefix(len(payload), crc32(payload)) + payload
-        try:
-            written = os.write(self._fd, packed)
-        except OSError as error:
-            return self._failed(error)
-        return written == len(packed) or self._cut(written)
+            return False
+        if written != len(packed):
+            return self._cut(written)
+        self.observe((step, accuracy, entropy))
+        # By its number, for to count would cost as much as the checksum.
+        if step >= self._full_at:
+            self.end_batch(step)
+        return True
+
+    def end_batch(self, step: int) -> None:
+        """Call ``on_batch`` if it is due at this step, which was written."""
+        if step >= self._full_at:
+            self._full_at = step + BATCH
+            self.on_batch()
+
+    def _cut(self, written: int) -> bool:
+        # A part of a frame would hide every later one from the reader.
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._fd, self._size() - written)
+        return self._failed(OSError(f"only {written} bytes of the record fitted"))
 
     def restart(self, end: int, prepare: Callable[[], None]) -> bool:
         """Empty the file down to its header if it ends at ``end``, and say whether it did.
@@ -140,14 +162,12 @@ class SpoolWriter:
         self.error = str(error)
         return False
 
-    def _cut(self, written: int) -> bool:
-        # A part of a frame would hide every later one from the reader.
-        with contextlib.suppress(OSError):
-            os.ftruncate(self._fd, self._size() - written)
-        return self._failed(OSError(f"only {written} bytes of the record fitted"))
-
     def _size(self) -> int:
         return os.fstat(self._fd).st_size
+
+
+def _nothing(*_: Any) -> None:
+    """There is nobody to tell."""
 
 
 class Ack(msgspec.Struct, frozen=True):

@@ -67,7 +67,11 @@ class Session:
         """Record the batch in progress, if there is one."""
         if not self._is_open:
             return
-        means = {name: _mean(numbers) for name, numbers in self._numbers.items() if numbers}
+        means = {
+            name: numbers[0] if len(numbers) == 1 else _mean(numbers)
+            for name, numbers in self._numbers.items()
+            if numbers
+        }
         arrays, fixed = self._arrays, self._fixed
         self._is_open, self._arrays, self._numbers, self._fixed = False, {}, {}, {}
         self.run.log_step(None, means | fixed, **arrays)
@@ -81,8 +85,6 @@ class Session:
 
 
 def _mean(numbers: list[float]) -> float:
-    if len(numbers) == 1:
-        return numbers[0]
     # A sum over an infinity and its opposite raises in fsum; such a batch is not a number.
     if not all(map(math.isfinite, numbers)):
         return _worst(numbers)

@@ -274,6 +274,7 @@ def test_a_directory_that_cannot_be_made_costs_the_records_only(
     run = local(tmp_path / "file")
     run.log_step(loss=1.0)
     assert (run.path, run.stats.lost, run.finish().path) == (None, {"disk": 1}, None)
+    assert run.stats.logged == 0
     assert "nothing of this run is recorded" in caplog.text
 
 
@@ -327,6 +328,19 @@ def test_a_run_that_only_observes_hands_out_the_neutral_pair(tmp_path: Path, mod
     assert (schedule.alpha, schedule.delta, schedule.source) == (1.0, 1.0, "fallback")
     assert f"mode is {mode}" in schedule.reason
     assert (advice.alpha, advice.source) == (scheduler.alpha_for(advice.p_hat, 3.0), "fade")
+
+
+def test_the_pair_alone_is_the_schedules(tmp_path: Path) -> None:
+    run = local(tmp_path)
+    for accuracy in (0.9, 0.1, math.nan):
+        run.log_step(accuracy=accuracy, entropy=0.5)
+        pair, schedule = run.pair(), run.schedule
+        assert pair == (schedule.alpha, schedule.delta, schedule.version)
+    run.pair()
+    run.log_step(accuracy=0.5)
+    run.finish()
+    last = rows(run)[-1]
+    assert pair == (last["alpha"], last["delta"], last["schedule_version"])
 
 
 def test_a_record_carries_the_pair_that_was_handed_out_for_it(tmp_path: Path) -> None:
@@ -435,10 +449,22 @@ def test_threads_may_log_at_once(tmp_path: Path, network: FakeNetwork) -> None:
     assert network.stored(run.id) == list(range(800))
 
 
-@pytest.mark.parametrize("given", [{}, {"accuracy": 0.25, "loss": 1.0}, {"loss": "text"}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"accuracy": 0.25, "loss": 1.0},
+        {"accuracy": 0.25, "loss": "text"},
+        {"accuracy": 0.25, "is_done": True},
+        {"accuracy": 0.25, "tokens": 7},
+    ],
+)
 def test_arrays_that_an_adapter_packed_are_recorded_like_any(tmp_path: Path, given: Any) -> None:
     rewards, advantages = [[1.0, 0.0], [0.0, 0.0]], [[0.5, -0.5], [0.0, 0.0]]
-    packed = {"rewards": Array.of_rows(rewards), "advantages": Array.of_rows(advantages)}
+    packed = {
+        "rewards": Array.of_numbers([1.0, 0.0, 0.0, 0.0], 2),
+        "advantages": Array.of_numbers([0.5, -0.5, 0.0, 0.0], 2),
+    }
     recorded = []
     for arrays in ({"rewards": rewards, "advantages": advantages}, packed):
         run = local(tmp_path)

@@ -70,11 +70,12 @@ class Attachment:
     _tap: MetricTap | None = None
     _captured: Any = None
     _rank: int = 0
+    _ranks: int = 1
     _device: Any = "cpu"
     _micro_steps: int = 1
     _batches: int = 0
     _read_at: int = -1
-    _orders: Orders = field(default_factory=Orders)
+    _orders: Orders | None = None
     _said: set[str] = field(default_factory=set)
 
     @property
@@ -97,6 +98,7 @@ class Attachment:
         self._micro_steps = micro_steps(self.trainer)
         accelerator = self.trainer.accelerator
         self._rank, self._device = accelerator.process_index, accelerator.device
+        self._ranks = ranks.world_size()
         if saved is not None and resumes:
             try:
                 self.run.load_state_dict(dict(saved))
@@ -117,7 +119,7 @@ class Attachment:
         if self._session is None or "loss" not in logs:
             return
         own = {self.vocabulary.fields[key]: logs[key] for key in _ONLY_LOGGED if key in logs}
-        self._guarded(lambda session: session.add(own))
+        self._guarded(self._session.add, own)
         self._record_if_complete()
 
     def train_ended(self, status: str = "finished") -> None:
@@ -166,21 +168,19 @@ class Attachment:
         # Where a step takes several batches, TRL has measured since the last one ended.
         if self.trainer._step != self._read_at:
             self._read()
-        self._guarded(lambda session: session.begin())
+        if self._session is not None:
+            self._guarded(self._session.begin)
         if self.opening.get("on_alert") is not None:
             self._orders = self._agreed_orders(run)
-        if not self.steers:
-            recommended = run.recommendation
-            return recommended.alpha, recommended.delta
-        schedule = run.schedule
-        numbers = (schedule.alpha, schedule.delta, float(schedule.version))
-        # On every rank, whatever happened before: a rank that skips it would stall the others.
-        alpha, delta, _ = ranks.share(numbers, self._device)
+        alpha, delta, version = run.pair()
+        if self.steers and self._ranks > 1:
+            # On every rank, whatever happened before: a rank that skips it would stall the others.
+            alpha, delta, _ = ranks.share((alpha, delta, float(version)), self._device)
         return alpha, delta
 
-    def take_orders(self) -> Orders:
+    def take_orders(self) -> Orders | None:
         """Return what the alerts ask of the training, once; the same on every rank."""
-        orders, self._orders = self._orders, Orders()
+        orders, self._orders = self._orders, None
         return orders
 
     def _agreed_orders(self, run: Run) -> Orders:
@@ -213,7 +213,7 @@ class Attachment:
             advantages_N = replacement.tolist()
             self.place(output, replacement, advantages_N)
         self._show(pair, advantages_N)
-        self._guarded(lambda session: self._note(session, rewards, advantages_N))
+        self._guarded(self._note, rewards, advantages_N)
 
     def _is_usable(self, rewards: Rewards) -> bool:
         problem = rewards.problem
@@ -234,7 +234,10 @@ class Attachment:
             advantages_N: The same as numbers.
         """
         count = output["advantages"].numel()
-        output["advantages"] = replacement[self._rank * count : (self._rank + 1) * count]
+        if count == len(advantages_N):
+            output["advantages"] = replacement
+        else:
+            output["advantages"] = replacement[self._rank * count : (self._rank + 1) * count]
         logged = self._logged_advantages()
         if logged is not None:
             # The completions table must show what was used.
@@ -245,7 +248,7 @@ class Attachment:
 
     def own_advantages(self, rewards: Rewards, output: Any) -> list[float] | None:
         """Return the trainer's own advantages of the whole batch, or None."""
-        count, logged = rewards.total_PG.numel(), self._logged_advantages()
+        count, logged = len(rewards.totals), self._logged_advantages()
         if logged is not None and len(logged) >= count:
             return list(logged)[-count:]
         local: list[float] = output["advantages"].tolist()
@@ -253,45 +256,55 @@ class Attachment:
 
     def _logged_advantages(self) -> Any | None:
         logs = getattr(self.trainer, "_logs", None) or getattr(self.trainer, "_textual_logs", None)
-        return logs.get("advantages") if isinstance(logs, Mapping) else None
+        # A dict nearly always; to ask an abstract class takes longer.
+        if type(logs) is dict or isinstance(logs, Mapping):
+            return logs.get("advantages")
+        return None
 
     def _show(self, pair: tuple[float, float], advantages_N: list[float] | None) -> None:
         # On every rank, so that the ranks' metrics keep the same keys.
-        prefix = "fade/" if self.steers else "fade/recommended_"
-        shown = {f"{prefix}alpha": pair[0], f"{prefix}delta": pair[1]}
-        if self.steers and self.used is None:
-            shown = {f"{prefix}alpha": 1.0, f"{prefix}delta": 1.0}
+        alpha, delta = pair
+        if self.steers:
+            shown = "fade/alpha", "fade/delta"
+            if self.used is None:
+                alpha = delta = 1.0
+        else:
+            shown = "fade/recommended_alpha", "fade/recommended_delta"
+        metrics = self.trainer._metrics["train"]
+        for key, number in zip(shown, (alpha, delta), strict=True):
+            metrics[key].append(number)
         if advantages_N:
-            shown["fade/adv_abs_mean"] = sum(map(abs, advantages_N)) / len(advantages_N)
-        for key, number in shown.items():
-            self.trainer._metrics["train"][key].append(number)
+            metrics["fade/adv_abs_mean"].append(sum(map(abs, advantages_N)) / len(advantages_N))
 
-    def _note(self, session: Session, rewards: Rewards, advantages_N: list[float] | None) -> None:
+    def _note(self, rewards: Rewards, advantages_N: list[float] | None) -> None:
         fields = rewards.fields()
         if self.steers and self.used is None:
             fields |= dict.fromkeys(("alpha", "delta", "schedule_version"))
         arrays = (None, None) if advantages_N is None else rewards.arrays(advantages_N)
-        session.weigh(*arrays, **fields)
+        if self._session is not None:
+            self._session.weigh(*arrays, **fields)
 
     def _read(self) -> None:
         tap = self._tap
         if tap is None:
             return
         self._read_at = self.trainer._step
-        self._guarded(lambda session: session.add(tap.sweep()))
+        self._guarded(self._sweep, tap)
         if len(tap.unknown) > len(self.coverage.unknown):
             self.coverage = replace(self.coverage, unknown=tuple(tap.unknown))
             log.info("unknown to fadewatch, kept as extra series: %s", ", ".join(tap.unknown))
 
-    def _record_if_complete(self) -> None:
-        if self.trainer._step % self._micro_steps == 0:
-            self._guarded(lambda session: session.flush())
+    def _sweep(self, tap: MetricTap) -> None:
+        if self._session is not None:
+            self._session.add(tap.sweep())
 
-    def _guarded(self, act: Callable[[Session], None]) -> None:
-        if self._session is None:
-            return
+    def _record_if_complete(self) -> None:
+        if self._session is not None and self.trainer._step % self._micro_steps == 0:
+            self._guarded(self._session.flush)
+
+    def _guarded(self, act: Callable[..., None], *arguments: Any) -> None:
         try:
-            act(self._session)
+            act(*arguments)
         except Exception as error:  # noqa: BLE001 - promise 4
             self._warn(f"record {type(error).__name__}", "a batch is not recorded: %r", error)
 

@@ -19,8 +19,8 @@ class Listener(Protocol):
     def step_ended(self, *, will_log: bool) -> None:
         """An optimizer step is done."""
 
-    def take_orders(self) -> Orders:
-        """Return what the alerts ask of the training, once."""
+    def take_orders(self) -> Orders | None:
+        """Return what the alerts ask of the training, once; None for nothing."""
 
     def logged(self, logs: Mapping[str, Any]) -> None:
         """The trainer logged."""
@@ -53,7 +53,8 @@ def make_callback(listener: Listener) -> Any:
 
     def on_step_end(_self: Any, *event: Any, **_: Any) -> None:
         listener.step_ended(will_log=event[2].should_log)
-        obey(listener.take_orders(), event[1], event[2])
+        if orders := listener.take_orders():
+            obey(orders, event[1], event[2])
 
     def on_log(_self: Any, *_event: Any, logs: Any = None, **_: Any) -> None:
         listener.logged(logs or {})

@@ -7,6 +7,7 @@ from fade_client.adapters.coverage import OUTCOME, WEIGHTS, Coverage
 from fade_client.adapters.signals import Vocabulary
 
 _NUMBER = (int, float)
+_UNSEEN: tuple[list[float], int] = ([], 0)
 _CLIPPED = ("clip_fraction_high", "clip_fraction_low")
 
 
@@ -33,16 +34,18 @@ class MetricTap:
     def sweep(self) -> dict[str, list[float]]:
         """Return the new values by their names in the record; TRL's lists stay as they are."""
         found: dict[str, list[float]] = {}
+        names, seen = self._names, self._seen
         for key, numbers in self._trainer._metrics["train"].items():
-            name = self._names[key] if key in self._names else self._learn(key)
+            name = names[key] if key in names else self._learn(key)
             if name is None:
                 continue
             # Logging drops the lists and starts new ones; holding the old one tells them apart.
-            before, count = self._seen.get(key, (numbers, 0))
-            start = count if before is numbers else 0
-            if start < len(numbers):
-                self._seen[key] = (numbers, len(numbers))
-                found[name] = [each for each in numbers[start:] if isinstance(each, _NUMBER)]
+            before, count = seen.get(key, _UNSEEN)
+            new = numbers[count if before is numbers else 0 :]
+            if new:
+                seen[key] = (numbers, len(numbers))
+                is_usual = len(new) == 1 and type(new[0]) is float
+                found[name] = new if is_usual else [n for n in new if isinstance(n, _NUMBER)]
         return found
 
     def _learn(self, key: str) -> str | None:

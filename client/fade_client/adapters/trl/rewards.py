@@ -2,39 +2,44 @@
 
 Shapes: ``F`` reward functions; ``P`` prompts, ``G`` rollouts of each; ``N = P G``, all ranks
 together. Only methods of the tensors are used, so that this imports no torch. The means are
-TRL's own calls, so that alpha = delta = 1 gives TRL's own advantages to the last bit; the rest is
-done on plain numbers, because after a training step the caches hold nothing of torch or numpy, and
-of the few numbers that a batch has each of their calls would cost more than the whole list.
+TRL's own calls, or of zeros and ones what those give, so that alpha = delta = 1 gives TRL's own
+advantages to the last bit; the rest is done on plain numbers in few functions, because after a
+training step the caches hold nothing of torch, numpy or this, and of the few numbers that a batch
+has each call would cost more than the whole list.
 """
 
 import difflib
 import math
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import chain
+from functools import lru_cache
 from typing import Any
 
 from fade_client.errors import ConfigError
 from fade_client.frames import Array
 
-Rows = list[list[float]]
-
 _WORDS = ("accuracy", "correct")
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Rewards:
     """The rewards of one rollout batch, the same on every rank.
 
     Attributes:
-        total_PG: What TRL trains on: the weighted sum over the reward functions.
-        solved_PG: The accuracy reward, or None where none is known; ``nan`` where the function
+        total_N: What TRL trains on: the weighted sum over the reward functions, a tensor.
+        totals: The same as numbers.
+        solved: The accuracy reward, or None where none is known; ``nan`` where the function
             returned None.
+        size: Rollouts of each prompt.
+        is_binary: The usual case: one reward, which is the accuracy, of float32 zeros and ones.
     """
 
-    total_PG: Any
-    solved_PG: Any | None
+    total_N: Any
+    totals: list[float]
+    solved: list[float] | None
+    size: int
+    is_binary: bool
 
     @classmethod
     def of(
@@ -48,24 +53,29 @@ class Rewards:
             group_size: Rollouts of each prompt.
             index: Column of the accuracy reward, or None.
         """
-        columns = per_function_NF.shape[1]
-        if columns == 1 and weights_F.tolist() == [1.0]:
+        if per_function_NF.shape[1] == 1 and weights_F.tolist() == [1.0]:
             # One reward of weight 1 is its own sum, and a dozen small operations less.
-            only_PG = per_function_NF.reshape(-1, group_size)
-            return cls(only_PG, None if index is None else only_PG)
+            totals = [row[0] for row in per_function_NF.tolist()]
+            if index is None:
+                return cls(per_function_NF, totals, None, group_size, is_binary=False)
+            is_float32 = per_function_NF.element_size() == 4
+            is_binary = is_float32 and totals.count(0.0) + totals.count(1.0) == len(totals)
+            return cls(per_function_NF, totals, totals, group_size, is_binary)
         weights = weights_F.to(per_function_NF.device).unsqueeze(0)
         total = (per_function_NF * weights).nansum(dim=1)
         unscored = per_function_NF.isnan().all(dim=1)
-        total_PG = total.masked_fill(unscored, float("nan")).view(-1, group_size)
-        solved = None if index is None else per_function_NF[:, index].reshape(-1, group_size)
-        return cls(total_PG, solved)
+        total_N = total.masked_fill(unscored, float("nan"))
+        solved = None if index is None else per_function_NF[:, index].tolist()
+        return cls(total_N, total_N.tolist(), solved, group_size, is_binary=False)
 
-    @cached_property
+    @property
     def problem(self) -> str | None:
         """Why FADE's advantages of this batch are undefined, or None."""
-        if self._solved is None:
+        if self.is_binary:
+            return None
+        if self.solved is None:
             return "no reward function is known to be the accuracy; name it: accuracy_reward=..."
-        known = [each for group in self._solved for each in group if each == each]
+        known = [each for each in self.solved if each == each]
         if not known:
             return "the accuracy reward is None for every completion"
         low, high = min(known), max(known)
@@ -86,30 +96,42 @@ class Rewards:
             alpha: Difficulty focus, >= 1.
             delta: Sign balance, > 0.
         """
-        assert self._solved is not None, "look at problem first"
-        centred_PG = self.total_PG - self.total_PG.nanmean(dim=1, keepdim=True)
+        assert self.solved is not None, "look at problem first"
         weights: list[float] = []
-        for solved, centred in zip(self._solved, centred_PG.tolist(), strict=True):
+        if self.is_binary:
+            for solved in self._groups(self.solved):
+                wins = solved.count(1.0)
+                won, lost = _centred(wins, self.size)
+                lead = (1.0 - wins / self.size) ** (alpha - 1.0)
+                won, lost = lead * won, lead * lost / delta
+                weights += [won if each else lost for each in solved]
+            return weights
+        total_PG = self.total_N.reshape(-1, self.size)
+        centred_PG = (total_PG - total_PG.nanmean(dim=1, keepdim=True)).tolist()
+        for solved, centred in zip(self._groups(self.solved), centred_PG, strict=True):
             lead = _lead(solved, alpha)
             weights += [_weight(each, lead, delta) for each in centred]
         return weights
 
     def fields(self) -> dict[str, float | None]:
         """Return what a record cannot compute from the accuracy, because it is not all."""
+        if self.is_binary:
+            return {"accuracy": _mean(self.totals)}
         fields: dict[str, float | None] = {}
-        if self._solved is not None and self.problem is None:
-            fields["accuracy"] = _mean([each for each in chain(*self._solved) if each == each])
-        if self._solved == self._total and all(map(_is_known, self._total)):
+        if self.solved is not None and self.problem is None:
+            fields["accuracy"] = _mean([each for each in self.solved if each == each])
+        if self.solved == self.totals and all(map(_is_known, self._groups(self.totals))):
             return fields
-        known = [each for each in chain(*self._total) if math.isfinite(each)]
+        known = [each for each in self.totals if math.isfinite(each)]
         if known:
             mean = fields["reward_mean"] = _mean(known)
             fields["reward_std"] = math.sqrt(_mean([(each - mean) ** 2 for each in known]))
-            equal = [group for group in self._total if all(each == group[0] for each in group)]
-            fields["zero_variance_fraction"] = len(equal) / len(self._total)
+            groups = self._groups(self.totals)
+            equal = [group for group in groups if all(each == group[0] for each in group)]
+            fields["zero_variance_fraction"] = len(equal) / len(groups)
         return fields
 
-    def arrays(self, advantages_N: Sequence[float]) -> tuple[Array | None, Array | None]:
+    def arrays(self, advantages_N: list[float]) -> tuple[Array | None, Array | None]:
         """Return the accuracies and the advantages of the groups that are known as a whole.
 
         Args:
@@ -118,28 +140,25 @@ class Rewards:
         Returns:
             Twice ``[P, G]``; None where there is no such group.
         """
-        if self._solved is None:
+        if self.solved is None:
             return None, None
-        size = self.total_PG.shape[1]
-        starts = range(0, len(advantages_N), size)
-        weights = (advantages_N[start : start + size] for start in starts)
-        groups = zip(self._solved, self._total, weights, strict=True)
-        whole = [(ours, used) for ours, all_, used in groups if _is_known(ours) and _is_known(all_)]
-        if not whole:
-            return None, None
-        return Array.of_rows([one for one, _ in whole]), Array.of_rows([one for _, one in whole])
+        solved = self.solved
+        if not self.is_binary:
+            parts = map(self._groups, (self.solved, self.totals, advantages_N))
+            whole = [
+                (ours, used)
+                for ours, all_, used in zip(*parts, strict=True)
+                if _is_known(ours) and _is_known(all_)
+            ]
+            if not whole:
+                return None, None
+            solved = [each for ours, _ in whole for each in ours]
+            advantages_N = [each for _, used in whole for each in used]
+        return Array.of_numbers(solved, self.size), Array.of_numbers(advantages_N, self.size)
 
-    # One copy to the host.
-    @cached_property
-    def _total(self) -> Rows:
-        if self._solved is not None and self.solved_PG is self.total_PG:
-            return self._solved
-        rows: Rows = self.total_PG.tolist()
-        return rows
-
-    @cached_property
-    def _solved(self) -> Rows | None:
-        return None if self.solved_PG is None else self.solved_PG.tolist()
+    def _groups(self, numbers_N: list[float]) -> list[list[float]]:
+        size = self.size
+        return [numbers_N[start : start + size] for start in range(0, len(numbers_N), size)]
 
 
 def _lead(solved_G: Sequence[float], alpha: float) -> float:
@@ -148,6 +167,17 @@ def _lead(solved_G: Sequence[float], alpha: float) -> float:
     rate = _mean(known) if known else 0.0
     lead: float = max(0.0, 1.0 - rate) ** (alpha - 1.0)
     return lead
+
+
+@lru_cache(maxsize=4096)
+def _centred(solved: int, size: int) -> tuple[float, float]:
+    """Return a success's reward less the group's mean, and a failure's, as float32 has them.
+
+    Zeros and ones add up exactly in any order, so these are the results of TRL's own calls.
+    """
+    (mean,) = array("f", [solved / size])
+    won, lost = array("f", [1.0 - mean, 0.0 - mean])
+    return won, lost
 
 
 def _mean(numbers: list[float]) -> float:

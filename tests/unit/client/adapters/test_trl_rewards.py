@@ -33,6 +33,23 @@ def test_the_neutral_pair_leaves_trls_centred_rewards_to_the_last_bit() -> None:
     assert rewards(solved.tolist()).fade(1.0, 1.0) == centred.reshape(-1).tolist()
 
 
+@pytest.mark.parametrize("size", range(2, 33))
+def test_zeros_and_ones_leave_what_torch_makes_of_them_to_the_last_bit(size: int) -> None:
+    solved = torch.tensor([[1.0] * wins + [0.0] * (size - wins) for wins in range(size + 1)])
+    centred = solved - torch.nanmean(solved, dim=1, keepdim=True)
+    batch = rewards(solved.tolist())
+    assert batch.is_binary
+    assert str(batch.fade(1.0, 1.0)) == str(centred.reshape(-1).tolist())
+    general = rewards(solved.tolist())
+    general.is_binary = False
+    assert str(batch.fade(1.7, 0.6)) == str(general.fade(1.7, 0.6))
+    assert batch.fields() == general.fields()
+    ours, theirs = batch.arrays(batch.totals), general.arrays(general.totals)
+    assert [one.values().tolist() for one in ours if one] == [
+        one.values().tolist() for one in theirs if one
+    ]
+
+
 def test_a_rollout_without_a_reward_weighs_nothing_and_its_group_is_not_recorded() -> None:
     batch = rewards([[1.0, NAN, 0.0], [1.0, 1.0, 0.0]])
     used = batch.fade(2.0, 0.5)
