@@ -131,7 +131,10 @@ class Run:
         except Exception:  # noqa: BLE001 - promise 2; the ledger logs it
             self._ledger.lose("error", "a step could not be recorded", exc_info=True)
         finally:
-            self._release()
+            try:  # noqa: SIM105 - suppress() takes longer than the rest of this
+                self._release()
+            except RuntimeError:  # Ctrl-C came while it was waited for
+                pass
 
     @property
     def schedule(self) -> RunSchedule:

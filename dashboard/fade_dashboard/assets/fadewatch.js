@@ -250,8 +250,8 @@
           await shownFirst(); // the first panels are to be seen while the others are drawn
         }
         window.fadewatchSync.arm();
-        if (!state.again) beSettled();
       }
+      if (!state.again) beSettled();
     } catch (error) {
       reachable(error);
       beSettled();

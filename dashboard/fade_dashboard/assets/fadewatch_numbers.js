@@ -4,19 +4,26 @@
   const core = window.fadewatchCore;
   const page = window.fadewatchPage;
   const { state, ask } = page;
-  const POINTS = 1000;        // about two a pixel of a panel
+  const POINTS = 1000;        // of an axis
+  const FRAMING = 80;         // pixels of a panel beside its plot
   const MOST_TAIL = 400;      // points behind a downsampled series before it is read anew
   const MOST_METRICS = 40;    // a request
   const TOKENS = ["num_tokens", "num_input_tokens_seen", "total_tokens", "tokens_seen"].map((name) => `extra/${name}`);
   let held = new Map();       // "run points metric" -> {window, body, series, dense, tail}
   let heldFor = "";
 
+  // About two a pixel of a plot; in hundreds, so that a little more room asks for nothing anew.
+  function pointsOfPanels() {
+    const width = document.querySelector("section[id^=panel-]")?.clientWidth || 0;
+    return 100 * Math.max(4, Math.ceil((2 * (width - FRAMING)) / 100));
+  }
+
   // Numbers of these panels: {panel: {run: {metric: {step, value}}}}.
   async function read(keys) {
     forgetOthers();
-    const wanted = new Map();
+    const wanted = new Map(), usual = pointsOfPanels();
     for (const key of keys) {
-      const points = page.figureOf(key).layout?.meta?.points ?? POINTS;
+      const points = page.figureOf(key).layout?.meta?.points ?? usual;
       for (const [run, metrics] of Object.entries(core.metricsOf([page.figureOf(key)]))) {
         if (!state.bodies[run]) continue;
         const window = page.windowFor(key, run);
