@@ -44,6 +44,8 @@ BATCH = 5000
 FIRST = ("schedule", "entropy", "accuracy", "gradient_mass", "difficulty", "advantage")
 SHOWN = SCALARS[:15]
 PLAYS = 40
+ZOOMS = ((0.4, 0.5), (0.2, 0.3), (0.5, 0.7), (0.1, 0.15), (0.75, 0.95))
+"""What is zoomed into, one after the other, in shares of the run."""
 
 # Resolves with the page's clock when these panels hold their numbers on the screen.
 DRAWN = """(keys) => new Promise((done) => {
@@ -64,6 +66,15 @@ ZOOMED = """([keys, range]) => new Promise((done) => {
   const look = () => keys.every(redrawn) ? done(performance.now() - start)
     : requestAnimationFrame(look);
   window.Plotly.relayout(graph(keys[0]), {'xaxis.range': range});
+  look();
+})"""
+
+
+# Resolves with the page's clock when the frame is there, and the numbers are in it.
+FRAMED = """() => new Promise((done) => {
+  const there = () => document.getElementById('toolbar')?.offsetParent
+    && document.getElementById('board-slot')?.querySelector('.js-plotly-plot');
+  const look = () => (there() ? done(performance.now()) : requestAnimationFrame(look));
   look();
 })"""
 
@@ -194,6 +205,12 @@ def drawn(page: Page, url: str, keys: tuple[str, ...]) -> float:
     return float(page.evaluate(DRAWN, list(keys)))
 
 
+def framed(page: Page, url: str) -> float:
+    """Open a page, and return after how many milliseconds all of it was there."""
+    page.goto(url, wait_until="commit")
+    return float(page.evaluate(FRAMED))
+
+
 def best(measure: Callable[[], float], times: int = 3) -> float:
     """Return the smallest of a few measurements: the others measure the machine."""
     return min(measure() for _ in range(times))
@@ -206,17 +223,28 @@ def run_page(browser: Browser, server: ServerProcess, url: str, steps: int) -> l
         with fresh(browser, height) as page:
             return drawn(page, url, keys)
 
-    rows = [Row("first charts, cold", best(lambda: cold(FIRST, 1000)), "ms", 2200)]
+    def whole() -> float:
+        with fresh(browser, 1000) as page:
+            return framed(page, url)
+
+    rows = [
+        Row("first charts, cold", best(lambda: cold(FIRST, 1000)), "ms", 2200),
+        Row("all of the page, with its controls, cold", best(whole), "ms"),
+    ]
     with fresh(browser, 1000) as page:
         notes = Notes(page)
         drawn(page, url, FIRST)
         first = notes.take()
         rows.append(Row("first charts, warm", best(lambda: drawn(page, url, FIRST)), "ms", 800))
+        rows.append(Row("all of the page, warm", best(lambda: framed(page, url)), "ms"))
         settle(page, notes)
-        zoom = [0.4 * steps, 0.5 * steps]
-        took = page.evaluate(ZOOMED, [list(FIRST[1:4]), zoom])
-        zoomed = notes.take()
-        rows.append(Row("zoom to redraw", took, "ms", 150))
+        took, zoomed = list[float](), list[Request]()
+        for low, high in ZOOMS:
+            window = [low * steps, high * steps]
+            took.append(page.evaluate(ZOOMED, [list(FIRST[1:4]), window]))
+            zoomed = settle(page, notes)
+        rows.append(Row("zoom to redraw, the first one", took[0], "ms"))
+        rows.append(Row(f"zoom to redraw, median of {len(took)}", median(took), "ms", 150))
         page.keyboard.press("z")
         rows += [*live(page, notes, server, steps)]
     with fresh(browser, 6000) as page:
@@ -232,11 +260,14 @@ def run_page(browser: Browser, server: ServerProcess, url: str, steps: int) -> l
     return rows
 
 
-def settle(page: Page, notes: Notes) -> None:
-    """Wait until a page asks for nothing more."""
+def settle(page: Page, notes: Notes) -> list[Request]:
+    """Wait until a page asks for nothing more, and return what it asked for meanwhile."""
+    asked: list[Request] = []
     page.wait_for_timeout(3000)
-    while notes.take():
+    while some := notes.take():
+        asked += some
         page.wait_for_timeout(3000)
+    return asked
 
 
 def live(page: Page, notes: Notes, server: ServerProcess, steps: int) -> Iterator[Row]:
