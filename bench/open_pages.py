@@ -5,28 +5,44 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from statistics import median
 
 import httpx
 import psutil
 
-from tests.conftest import ServerProcess
+from tests.conftest import ServerProcess, wait_until
 
 PAGES = 20
 BATCH = 64
-SECONDS = 4.0
-ROUNDS = 3
+SECONDS = 3.0
+ROUNDS = 8
 
 Step = Callable[[int, int], dict[str, object]]
 """Makes the body of so many steps from a first one on."""
 
 
-def ingest_left(server: ServerProcess, step: Step, metrics: tuple[str, ...]) -> tuple[float, float]:
-    """Return which share of its rate the ingest keeps beside ``PAGES`` open pages.
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What open pages leave of the ingest.
+
+    Attributes:
+        rate: Share of the steps a second. The pages' own process wants a core as well.
+        by_cpu: Share of the steps a second of the server's CPU.
+        idle: Share of a core that the pages leave while nothing but what they show is sent.
+    """
+
+    rate: float
+    by_cpu: float
+    idle: float
+
+
+def ingest_left(server: ServerProcess, step: Step, metrics: tuple[str, ...]) -> Left:
+    """Return what ``PAGES`` open pages leave of the ingest.
 
     The pages show a run that gets a step a second; the rate is that of another run. Rounds with
-    and without pages take turns, and the medians are compared: of steps a second, for which the
-    pages' own process needs a core of its own, and of steps a second of the server's CPU.
+    and without pages take turns, each pair gives a ratio, and the median of these is returned:
+    the machine changes by more than the pages take.
 
     Args:
         server: Running.
@@ -38,13 +54,29 @@ def ingest_left(server: ServerProcess, step: Step, metrics: tuple[str, ...]) -> 
             body = {"run_id": run, "attempt_key": "a", "name": run}
             http.post("/projects/bench/runs", json=body).raise_for_status()
         senders = {run: _sender(http, run, step) for run in ("watched", "busy")}
-        alone, beside = [], []
+        ratios, spent = [], []
         for _ in range(ROUNDS):
-            alone.append(_rates(server, senders))
-            with _pages(server.url, metrics):
-                beside.append(_rates(server, senders))
-    wall, cpu = (median(one[i] for one in beside) / median(one[i] for one in alone) for i in (0, 1))
-    return wall, cpu
+            alone = _rates(server, senders)
+            with _pages(server, metrics):
+                beside = _rates(server, senders)
+                spent.append(_spent(server, senders["watched"]))
+            ratios.append([one / other for one, other in zip(beside, alone, strict=True)])
+    rate, by_cpu = (median(column) for column in zip(*ratios, strict=True))
+    return Left(rate, by_cpu, 1.0 - median(spent))
+
+
+def _spent(server: ServerProcess, watched: Callable[[int], None]) -> float:
+    """Return the share of a core that the server takes for pages of a run with a step a second."""
+    assert server.process is not None
+    process = psutil.Process(server.process.pid)
+    time.sleep(1)  # what the ingest left to do
+    before, begun = process.cpu_times(), time.perf_counter()
+    for _ in range(int(SECONDS)):
+        watched(1)
+        time.sleep(1)
+    after = process.cpu_times()
+    took = after.user + after.system - before.user - before.system
+    return took / (time.perf_counter() - begun)
 
 
 def _sender(http: httpx.Client, run: str, step: Step) -> Callable[[int], None]:
@@ -75,11 +107,12 @@ def _rates(server: ServerProcess, senders: dict[str, Callable[[int], None]]) -> 
 
 
 @contextmanager
-def _pages(url: str, metrics: tuple[str, ...]) -> Iterator[None]:
+def _pages(server: ServerProcess, metrics: tuple[str, ...]) -> Iterator[None]:
     context = multiprocessing.get_context("spawn")
-    process = context.Process(target=_look, args=(url, metrics), daemon=True)
+    process = context.Process(target=_look, args=(server.url, metrics), daemon=True)
     process.start()
-    time.sleep(2)  # until all of them follow
+    follow = f'fadewatch_requests_waiting{{kind="event_stream"}} {PAGES}.0'
+    wait_until(lambda: follow in server.get("/metrics").text, "all pages to follow")
     try:
         yield
     finally:

@@ -162,6 +162,11 @@ def delete_run(run: RunPath, context: ContextDep, caller: CallerDep) -> Response
     responses=answers(RunOut, examples.RUN, 404, 422, 503),
     dependencies=[needs("read")],
 )
-def read_run(run: RunPath, context: ContextDep) -> Response:
+async def read_run(run: RunPath, context: ContextDep) -> Response:
     """Return one run."""
-    return Response(encode(listing.read_run(context, run)), media_type=JSON)
+
+    def read() -> bytes:
+        return encode(listing.read_run(context, run))
+
+    # every page that shows the run asks at the same step
+    return Response(await context.reads.get(("run", run), read), media_type=JSON)

@@ -9,6 +9,7 @@ from fade_server.services.answers import Answers
 from fade_server.services.background import Background, Following
 from fade_server.services.blocks import Memory
 from fade_server.services.notifier import Notifier
+from fade_server.services.shared import SharedReads
 from fade_server.services.telemetry import Telemetry
 from fade_server.settings import Settings
 
@@ -26,6 +27,7 @@ class Context:
         telemetry: Counts what happens.
         answers: Charts that were asked for lately.
         blocks: What they were made from.
+        reads: Of what many pages ask for at once.
         ending: Set when the process has been asked to end.
     """
 
@@ -37,4 +39,5 @@ class Context:
     telemetry: Telemetry = field(default_factory=Telemetry)
     answers: Answers = field(default_factory=Answers)
     blocks: Memory = field(default_factory=Memory)
+    reads: SharedReads = field(default_factory=SharedReads)
     ending: threading.Event = field(default_factory=threading.Event)

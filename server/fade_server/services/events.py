@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import anyio.to_thread
@@ -100,7 +101,9 @@ async def follow_run(context: Context, run_id: str, last_id: str) -> AsyncIterat
     with context.notifier.listen(run_id) as changed, waiting:
         while not context.notifier.closed:
             changed.clear()
-            found = await anyio.to_thread.run_sync(_read_run, context, run_id)
+            found = await context.reads.get(
+                ("watched", run_id), partial(_read_run, context, run_id)
+            )
             if found is None:
                 return
             happened, told = _tell(context, *found, told)
