@@ -23,7 +23,8 @@
   // Without all of its scripts there is no frame: begin anew as soon as the service answers.
   async function again() {
     window.fadewatchBoard.say("Connection lost, reconnecting…");
-    while (!(await fetch(`${page.base()}healthz`).catch(() => null))?.ok) await new Promise((done) => setTimeout(done, RETRY_MS));
+    const pause = () => new Promise((done) => setTimeout(done, RETRY_MS));
+    do await pause(); while (!(await fetch("/healthz").catch(() => null))?.ok);
     window.location.reload();
   }
 

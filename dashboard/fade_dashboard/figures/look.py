@@ -6,7 +6,7 @@ from fade_dashboard.theme import FONT, Theme
 
 _CLEAR = "rgba(0,0,0,0)"
 _FAST = "allow"
-"""Any other choice has the browser measure each label of an axis: a third of what a redraw takes."""
+"""Any other choice has the browser measure each label of an axis, a third of a redraw."""
 
 
 def frame(theme: Theme, *, named: int, titled: bool) -> dict[str, Any]:
