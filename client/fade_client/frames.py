@@ -32,13 +32,16 @@ checksum = adler32
 _NAMES = {np.dtype(name).newbyteorder("<"): name for name in ("float32", "float64")}
 """What needs no conversion to be packed."""
 
+BINARY = "binary"
+"""The form of zeros and ones, a byte each: what rewards mostly are."""
+
 
 class Array(msgspec.Struct, frozen=True, array_like=True):
     """A ``[P, G]`` array as the trainer gave it.
 
     Attributes:
         shape: Prompts and rollouts of each.
-        dtype: ``float32`` or ``float64``.
+        dtype: ``float32``, ``float64`` or ``BINARY``.
         content: Little-endian values, row by row.
     """
 
@@ -57,6 +60,16 @@ class Array(msgspec.Struct, frozen=True, array_like=True):
         return cls((rows, columns), name, values_PG.data)
 
     @classmethod
+    def of_rewards(cls, rewards_PG: NDArray[Any]) -> "Array":
+        """Hold rewards: zeros and ones a byte each, which is less to write; others as they are."""
+        solved_PG = rewards_PG == 1.0
+        known = np.count_nonzero(solved_PG) + np.count_nonzero(rewards_PG == 0.0)
+        if known != rewards_PG.size:
+            return cls.of(rewards_PG)
+        rows, columns = rewards_PG.shape
+        return cls((rows, columns), BINARY, np.ascontiguousarray(solved_PG).view(np.uint8).data)
+
+    @classmethod
     def of_numbers(cls, numbers_N: Sequence[float], columns: int) -> "Array":
         """Hold numbers, as float32; for a few of them numpy costs more than all the rest.
 
@@ -70,9 +83,20 @@ class Array(msgspec.Struct, frozen=True, array_like=True):
         return cls((len(numbers) // columns, columns), "float32", memoryview(numbers))
 
     def values(self) -> NDArray[Any]:
-        """Return the array again, read-only, in its own dtype."""
+        """Return the array again, in its own dtype; zeros and ones as float32."""
+        if self.dtype == BINARY:
+            return self._bytes().reshape(self.shape).astype(np.float32)
         dtype = np.dtype(self.dtype).newbyteorder("<")
         return np.frombuffer(self.content, dtype=dtype).reshape(self.shape)
+
+    def solve_rate(self) -> float | None:
+        """Return the mean of zeros and ones; None where the values are others."""
+        if self.dtype != BINARY:
+            return None
+        return int(np.count_nonzero(self._bytes())) / (self.shape[0] * self.shape[1])
+
+    def _bytes(self) -> NDArray[np.uint8]:
+        return np.frombuffer(self.content, dtype=np.uint8)
 
 
 class Header(msgspec.Struct, frozen=True, tag="header"):

@@ -4,9 +4,11 @@ Shapes: ``P`` prompts, ``G`` rollouts of each prompt.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from operator import countOf
 from typing import Any
+
+from numpy.typing import NDArray
 
 from fade_client import values
 from fade_client.frames import Array, StepFrame
@@ -48,7 +50,9 @@ def step_frame(
         floats = _without_impossible(floats, drop)
     rewards_PG, weights_PG = _arrays(rewards, advantages, drop)
     if rewards_PG is not None and "accuracy" not in floats:
-        accuracy = values.mean_solve_rate(rewards_PG.values())
+        accuracy = rewards_PG.solve_rate()
+        if accuracy is None:
+            accuracy = values.mean_solve_rate(rewards_PG.values())
         if not math.isnan(accuracy):
             floats = floats | {"accuracy": accuracy}
     return StepFrame(
@@ -78,8 +82,8 @@ def _without_impossible(floats: dict[str, float], drop: Drop) -> dict[str, float
 
 
 def _arrays(rewards_PG: Any, advantages_PG: Any, drop: Drop) -> tuple[Array | None, Array | None]:
-    rewards = _array("rewards", rewards_PG, drop)
-    weights = _array("advantages", advantages_PG, drop)
+    rewards = _array("rewards", rewards_PG, Array.of_rewards, drop)
+    weights = _array("advantages", advantages_PG, Array.of, drop)
     if weights is not None and (rewards is None or rewards.shape != weights.shape):
         wanted = "missing" if rewards is None else f"{list(rewards.shape)}"
         drop("advantages", f"advantages {list(weights.shape)} need their rewards, got {wanted}")
@@ -87,11 +91,13 @@ def _arrays(rewards_PG: Any, advantages_PG: Any, drop: Drop) -> tuple[Array | No
     return rewards, weights
 
 
-def _array(name: str, values_PG: Any, drop: Drop) -> Array | None:
+def _array(
+    name: str, values_PG: Any, hold: Callable[[NDArray[Any]], Array], drop: Drop
+) -> Array | None:
     if values_PG is None or type(values_PG) is Array:
         return values_PG
     try:
-        return Array.of(values.grouped(values_PG))
+        return hold(values.grouped(values_PG))
     except Exception as error:  # noqa: BLE001 - a foreign array may raise anything
         drop(name, f"{name} must be [P, G] numbers: {values.describe(error)}")
         return None

@@ -4,12 +4,15 @@ import base64
 import json
 import math
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Literal
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from numpy.typing import NDArray
 
 from fade_client.frames import Array, Header, StepFrame, pack, read_frames
 from fade_client.record import step_frame
@@ -160,3 +163,34 @@ def test_a_packed_array_is_a_copy_in_its_own_dtype(
     assert spooled.rewards is not None
     assert spooled.rewards.values().tolist() == [[1.0, 2.0], [3.0, 4.0]]
     assert spooled.rewards.dtype == "float32"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(
+    rewards_PG=npst.arrays(
+        np.float64,
+        npst.array_shapes(min_dims=2, max_dims=2, max_side=4),
+        elements=st.sampled_from([0.0, 1.0, 0.5, 2.0, -1.0, math.nan, math.inf]),
+    )
+    | npst.arrays(
+        np.float64,
+        npst.array_shapes(min_dims=2, max_dims=2, max_side=4),
+        elements=st.sampled_from([0.0, 1.0]),
+    )
+)
+def test_rewards_come_back_as_they_were_and_zeros_and_ones_are_a_byte_each(
+    rewards_PG: NDArray[Any], dtype: Any
+) -> None:
+    given_PG = rewards_PG.astype(dtype)
+    with TemporaryFile() as file:
+        file.write(pack(StepFrame(0, 0.0, {}, rewards=Array.of_rewards(given_PG))))
+        file.flush()
+        ((spooled, _),) = read_frames(file)
+    assert isinstance(spooled, StepFrame)
+    assert spooled.rewards is not None
+    np.testing.assert_array_equal(spooled.rewards.values(), given_PG)
+    if set(given_PG.ravel()) <= {0.0, 1.0}:
+        assert spooled.rewards.content.nbytes == given_PG.size
+        assert spooled.rewards.solve_rate() == given_PG.mean(dtype=np.float64)
+    else:
+        assert spooled.rewards.solve_rate() is None
