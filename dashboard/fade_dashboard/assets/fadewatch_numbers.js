@@ -7,7 +7,7 @@
   const POINTS = 1000;        // of an axis
   const FRAMING = 80;         // pixels of a panel beside its plot
   const MOST_TAIL = 400;      // points behind a downsampled series before it is read anew
-  const MOST_METRICS = 40;    // a request
+  const MOST_METRICS = 64;    // a request, as the service allows; one costs it as much as a dozen metrics
   const TOKENS = ["num_tokens", "num_input_tokens_seen", "total_tokens", "tokens_seen"].map((name) => `extra/${name}`);
   let held = new Map();       // "run points metric" -> {window, body, series, dense, tail}
   let heldFor = "";
@@ -21,21 +21,20 @@
   // Numbers of these panels: {panel: {run: {metric: {step, value}}}}.
   async function read(keys) {
     forgetOthers();
-    const wanted = new Map(), usual = pointsOfPanels();
+    const wanted = new Map(), points = pointsOfPanels();
     for (const key of keys) {
-      const points = page.figureOf(key).layout?.meta?.points ?? usual;
       for (const [run, metrics] of Object.entries(core.metricsOf([page.figureOf(key)]))) {
         if (!state.bodies[run]) continue;
         const window = page.windowFor(key, run);
-        const text = `${run} ${points} ${JSON.stringify(window)}`;
-        const entry = wanted.get(text) || { run, window, points, metrics: new Set(), keys: [] };
+        const text = `${run} ${JSON.stringify(window)}`;
+        const entry = wanted.get(text) || { run, window, metrics: new Set(), keys: [] };
         metrics.forEach((metric) => entry.metrics.add(metric));
         entry.keys.push(key);
         wanted.set(text, entry);
       }
     }
     const series = {};
-    await Promise.all([...wanted.values()].map(async ({ run, window, points, metrics, keys: members }) => {
+    await Promise.all([...wanted.values()].map(async ({ run, window, metrics, keys: members }) => {
       const known = new Set(state.bodies[run].metrics);
       const found = await seriesOf(run, [...metrics].filter((metric) => known.has(metric) || metric === "time"), window, points);
       for (const key of members) Object.assign(((series[key] ||= {})[run] ||= {}), found);

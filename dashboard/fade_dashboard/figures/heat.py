@@ -6,9 +6,6 @@ from fade_dashboard.figures.chart import Heat
 from fade_dashboard.figures.look import frame, x_axis, y_axis
 from fade_dashboard.theme import CIVIDIS, Theme, translucent
 
-POINTS = 240
-"""Points of a bin that are asked for."""
-
 
 def heat_figure(heat: Heat, theme: Theme) -> dict[str, Any]:
     """Return the template: the picture, and on its right what it is now and at the start.
@@ -88,8 +85,7 @@ def _layout(heat: Heat, theme: Theme, named: int) -> dict[str, Any]:
         "hovermode": "closest",
         "bargap": 0.25,
         "legend": {**layout["legend"], "x": 1, "xanchor": "right"},
-        # a picture has fewer columns than a line has points
-        "meta": {"steps": ["xaxis"], "points": POINTS},
+        "meta": {"steps": ["xaxis"]},
         "xaxis": {**x_axis(theme), "domain": [0, 0.68], "showspikes": False, "showgrid": False},
         "xaxis2": {
             **narrow,
