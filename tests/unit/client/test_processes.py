@@ -1,9 +1,11 @@
-"""What happens at the borders of a process: forks, ends without ``finish``, forgotten runs."""
+"""What happens at the borders of a process: forks, Ctrl-C, a missing ``finish``, forgotten runs."""
 
 import gc
 import os
+import signal
 import subprocess
 import sys
+import threading
 import weakref
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 import fade_client
 from fade_client.frames import FinishFrame, StepFrame, read_frames
 from fade_client.sync import list_spools
-from tests.unit.client.fakes import TIMEOUT_S, FakeNetwork, open_run
+from tests.unit.client.fakes import TIMEOUT_S, FakeNetwork, local, open_run
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
@@ -123,3 +125,26 @@ def test_a_forgotten_run_sends_what_it_has_and_ends_its_thread(tmp_path: Path) -
     thread.join(TIMEOUT_S)
     assert not thread.is_alive()
     assert network.stored(run_id) == [0]
+
+
+def test_ctrl_c_is_ctrl_c_while_a_step_waits_for_another_thread(tmp_path: Path) -> None:
+    run, trainer = local(tmp_path), threading.get_ident()
+    held, over = threading.Event(), threading.Event()
+
+    def hold_and_interrupt() -> None:
+        with run._lock:
+            held.set()
+            while sys._current_frames()[trainer].f_code.co_name != "log_step":
+                pass
+            signal.pthread_kill(trainer, signal.SIGINT)
+            over.wait(TIMEOUT_S)
+
+    other = threading.Thread(target=hold_and_interrupt)
+    other.start()
+    held.wait(TIMEOUT_S)
+    with pytest.raises(KeyboardInterrupt):
+        run.log_step(0, {"entropy": 1.0})
+    over.set()
+    other.join(TIMEOUT_S)
+    run.log_step(0, {"entropy": 1.0})
+    assert run.stats.logged == 1

@@ -2,8 +2,6 @@
 
 import math
 import os
-import signal
-import sys
 import threading
 import time
 from decimal import Decimal
@@ -449,29 +447,6 @@ def test_threads_may_log_at_once(tmp_path: Path, network: FakeNetwork) -> None:
         thread.join()
     assert run.finish().stats.confirmed == 800
     assert network.stored(run.id) == list(range(800))
-
-
-def test_ctrl_c_is_ctrl_c_while_a_step_waits_for_another_thread(tmp_path: Path) -> None:
-    run, trainer = local(tmp_path), threading.get_ident()
-    held, over = threading.Event(), threading.Event()
-
-    def hold_and_interrupt() -> None:
-        with run._lock:
-            held.set()
-            while sys._current_frames()[trainer].f_code.co_name != "log_step":
-                pass
-            signal.pthread_kill(trainer, signal.SIGINT)
-            over.wait(TIMEOUT_S)
-
-    other = threading.Thread(target=hold_and_interrupt)
-    other.start()
-    held.wait(TIMEOUT_S)
-    with pytest.raises(KeyboardInterrupt):
-        run.log_step(0, {"entropy": 1.0})
-    over.set()
-    other.join(TIMEOUT_S)
-    run.log_step(0, {"entropy": 1.0})
-    assert run.stats.logged == 1
 
 
 @pytest.mark.parametrize(
