@@ -118,6 +118,13 @@ class Override:
     reason: str
     by: str = ""
 
+    def over(self, alpha: float, delta: float) -> tuple[float, float]:
+        """Return the scheduler's pair with what is pinned in its place."""
+        return (
+            alpha if self.alpha is None else self.alpha,
+            delta if self.delta is None else self.delta,
+        )
+
 
 def alpha_for(p_hat: float, alpha_max: float) -> float:
     """Return the difficulty focus for a solve rate.
@@ -310,10 +317,11 @@ def apply_override(schedule: Schedule, override: Override | None) -> Schedule:
     who = f" by {override.by}" if override.by else ""
     pins = {"alpha": override.alpha, "delta": override.delta}
     text = ", ".join(f"{name} {value:g}" for name, value in pins.items() if value is not None)
+    alpha, delta = override.over(schedule.alpha, schedule.delta)
     return replace(
         schedule,
-        alpha=schedule.alpha if override.alpha is None else override.alpha,
-        delta=schedule.delta if override.delta is None else override.delta,
+        alpha=alpha,
+        delta=delta,
         reason=f"{text} pinned{who}: {override.reason}",
         source="override",
     )

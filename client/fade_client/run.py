@@ -164,9 +164,7 @@ class Run:
         alpha, delta, version = self._scheduler.pair()
         pinned = self._pinned
         if pinned.override is not None:
-            forced = pinned.override
-            alpha = alpha if forced.alpha is None else forced.alpha
-            delta = delta if forced.delta is None else forced.delta
+            alpha, delta = pinned.override.over(alpha, delta)
         if self.mode not in ("observe", "recommend"):
             self._handed_out = alpha, delta, version, pinned.version
         return alpha, delta, version

@@ -88,7 +88,8 @@ def content_security_policy(app: Dash) -> str:
 def _serve_templates(server: FastAPI, api: ApiClient, base: str) -> None:
     async def read_templates(wanted: Annotated[Wanted, Query()]) -> JSONResponse:
         try:
-            return JSONResponse(await templates(api, wanted))
+            made = await templates(api, wanted)
+            return JSONResponse(made, headers={"Cache-Control": "no-store"})  # it names runs
         except RunNotFound as error:
             return JSONResponse({"detail": str(error)}, 404)
         except ApiUnreachable as error:

@@ -36,6 +36,8 @@ def test_every_package_of_the_wheel_is_typed_and_complete(unpacked: Path) -> Non
     for package in ("fade_core", "fade_client", "fade_server", "fade_dashboard", "fadewatch"):
         assert (unpacked / package / "py.typed").is_file()
     assert (unpacked / "fade_dashboard" / "assets" / "fadewatch.js").is_file()
+    assert (unpacked / "fade_dashboard" / "vendor" / "plotly-cartesian.min.js").is_file()
+    assert (unpacked / "fade_dashboard" / "vendor" / "plotly-LICENSE").is_file()
     assert (unpacked / "fadewatch" / "examples" / "countdown" / "train.py").is_file()
     assert not list(unpacked.rglob("*.pyc"))
 

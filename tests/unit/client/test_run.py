@@ -368,6 +368,7 @@ def test_an_override_is_applied_and_released(tmp_path: Path, network: FakeNetwor
     run.log_step(accuracy=0.9)
     network.wait_for(lambda: run.schedule.source == "override")
     assert run.schedule.alpha == 2.5
+    assert run.pair() == (2.5, run.schedule.delta, run.schedule.version)
     assert run.schedule.reason == "alpha 2.5 pinned by ann: by hand"
     network.override = None
     run.log_step(accuracy=0.9)

@@ -187,7 +187,9 @@ def test_templates_of_what_is_no_run_are_an_error_in_words(runs: list[str]) -> N
 
 def test_the_browser_asks_for_templates_by_an_address() -> None:
     server, _ = dashboard(api_with(run_body("a", ["entropy"]), run_body("b", [])), base="/ui/")
-    found = get(server, "/ui/_fadewatch/templates?runs=a&runs=b&dark=true").json()
+    answer = get(server, "/ui/_fadewatch/templates?runs=a&runs=b&dark=true")
+    assert answer.headers["cache-control"] == "no-store"
+    found = answer.json()
     assert [who["id"] for who in found["runs"]] == ["a", "b"]
     assert found["facts"] == [["a", "a", None, 1, 0.62], ["b", "b", None, 0, 0.62]]
     assert get(server, "/ui/_fadewatch/templates?runs=gone").status_code == 404
